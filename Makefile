@@ -21,11 +21,17 @@
 # Of the tests, T=passes takes those with "passes" in their path, F='*fuse*' Criterion's SUITE/CASE.
 # A fresh Debian 12 needs git and make only: what else a target needs is installed on the way.
 # CC=clang, BUILD=folder, OPTIMIZE=-O0 and V=1 (commands in full) suit every target.
+# CROSS=aarch64-linux-gnu builds for another machine, into build/cross/TRIPLET, with the libraries
+# below SYSROOT, which scripts/sysroot.sh fetches; JIT=no builds without libtcc.
 
 ifeq ($(origin CC),default)
-CC = gcc
+CC = $(CROSS:%=%-)gcc
 endif
-BUILD ?= build
+ifeq ($(origin AR),default)
+AR = $(CROSS:%=%-)ar
+endif
+BUILD ?= build$(CROSS:%=/cross/%)
+MACHINE := $(if $(CROSS),$(firstword $(subst -, ,$(CROSS))),$(shell uname -m))
 OPTIMIZE ?= -O2 -g
 SANITIZE ?=
 MAKEFLAGS += --no-print-directory
@@ -42,10 +48,27 @@ FORTIFY = $(if $(SANITIZE)$(findstring -O0,$(OPTIMIZE)),,-U_FORTIFY_SOURCE -D_FO
 LINK = -Wl,-z,relro,-z,now -Wl,--build-id
 LINK_PROGRAM = -pie $(LINK)
 CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(OPTIMIZE) $(WARNINGS) -ffp-contract=off -fPIC $(SANITIZE) \
-             -fstack-protector-strong $(FORTIFY) -I. -I$(BUILD)/onnx -MMD -MP
+             -fstack-protector-strong $(FORTIFY) -I. -I$(BUILD)/onnx $(INCLUDES) \
+             -idirafter templates/libc -MMD -MP
 # What libtcc does to pages of code is done by runtime/backend/jit.c.
-LIBRARIES = -Wl,--wrap=mprotect -ltcc -ljansson -lprotobuf-c -lhogweed -lnettle -lpng -lz -ldl \
-            -lpthread -lm
+LIBRARIES = $(SEARCH) $(if $(HAS_JIT),-Wl$(comma)--wrap=mprotect -ltcc) -ljansson -lprotobuf-c \
+            -lhogweed -lnettle $(CROSS:%=-lgmp) -lpng -lz -ldl -lpthread -lm
+comma = ,
+# Other machines' libraries are static ones: their programs need a C library only. libtcc does not
+# compile for all.
+ifdef CROSS
+SYSROOT ?= build/sysroot/$(CROSS)
+INCLUDES = -isystem $(SYSROOT)/usr/include -isystem $(SYSROOT)/usr/include/$(CROSS)
+SEARCH = -L$(SYSROOT)/usr/lib/$(CROSS) -L$(SYSROOT)/usr/lib
+ifeq ($(SYSROOT),build/sysroot/$(CROSS))
+include $(SYSROOT)/fetched.mk # which is empty: make begins anew once it is there
+$(SYSROOT)/fetched.mk: scripts/sysroot.sh
+	scripts/sysroot.sh $(CROSS) $(@D) && touch $@
+endif
+JIT ?= $(if $(wildcard $(SYSROOT)/usr/include/libtcc.h),yes,no)
+endif
+JIT ?= yes
+HAS_JIT = $(filter yes,$(JIT))
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 LIBRARY = $(BUILD)/libeigentensor.a
@@ -58,6 +81,7 @@ MODEL = models/mnist/mnist
         coverage fuzz fuzz-build fuzz-programs tsan tsan-build tsan-programs lint setup bench \
         bench-programs bench-graphs math-digests clean
 .SECONDARY:
+.DEFAULT_GOAL = all
 all: $(LIBRARY) $(PROGRAMS)
 library: $(LIBRARY) $(SHARED)
 
@@ -87,10 +111,11 @@ targets: $(BUILD)/eigentensor
 step = @$(if $(V),,printf '  %-5s %s\n' $(1) $@;) set $(if $(V),-x,+x);
 
 # The library is all of compiler/ and runtime/ but what is a program of its own.
-SOURCES := $(filter-out runtime/cli/% runtime/demo/% runtime/shared/%, \
-             $(sort $(shell find compiler runtime -name '*.c')))
+SOURCES = $(filter-out runtime/cli/% runtime/demo/% runtime/shared/% \
+            runtime/backend/jit$(if $(HAS_JIT),_absent).c, \
+            $(sort $(shell find compiler runtime -name '*.c')))
 $(LIBRARY): $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/onnx/onnx.pb-c.o
-	$(call step,ar) rm -f $@; ar rcs $@ $^
+	$(call step,ar) rm -f $@; $(AR) rcs $@ $^
 # The same as a shared library, for other languages.
 SHARED = $(BUILD)/libeigentensor.so
 VERSION := $(shell sed -n 's/^\#define ET_VERSION "\(.*\)"/\1/p' runtime/eigentensor.h)
@@ -115,7 +140,7 @@ SERVER_OBJECTS = $(filter-out %/main.o,$(call objects,server/*.c))
 SERVER_TESTS = $(filter $(BUILD)/tests/server/%,$(UNIT_TESTS))
 $(BUILD)/eigentensor-server: $(BUILD)/server/main.o $(BUILD)/libserver.a
 $(BUILD)/libserver.a: $(SERVER_OBJECTS)
-	$(call step,ar) rm -f $@; ar rcs $@ $^
+	$(call step,ar) rm -f $@; $(AR) rcs $@ $^
 $(BUILD)/server/files.def: $(SERVER_FILES) $(wildcard server/page) | build/setup-run
 	$(call step,gen) mkdir -p $(@D); n=0; for file in $(SERVER_FILES); do n=$$((n + 1)); \
 	    url=$${file#server/}; url=$${url#page/}; url=/$${url#models/mnist/}; \
@@ -144,9 +169,9 @@ $(BUILD)/%.o: %.c | build/setup-run
 # These carry other files of the tree inside, word for word.
 $(BUILD)/compiler/emit/templates.o $(BUILD)/runtime/cli/standalone.o \
   $(BUILD)/runtime/cli/module.o: \
-    $(wildcard templates/* templates/cuda/* templates/programs/* templates/wasm/* compiler/base/* \
-      compiler/graph/*.def compiler/ir/launch.h runtime/*.h runtime/backend/cuda* \
-      runtime/formats/* runtime/cli/*.[ch])
+    $(wildcard templates/* templates/cuda/* templates/programs/* templates/libc/* \
+      templates/wasm/* compiler/base/* compiler/graph/*.def compiler/ir/launch.h runtime/*.h \
+      runtime/backend/cuda* runtime/formats/* runtime/cli/*.[ch])
 
 # The interpreter multiplies, adds and rounds by the C library, all else by templates/fma.h and
 # round.h: each is held against the other.
@@ -157,11 +182,12 @@ $(call objects,compiler/evaluate/*.c) $(BUILD)/runtime/backend/math_symbols.o: \
 # options change no value. Tiles do without the instructions that would let gcc keep addresses in
 # mask registers, which delays loads. Sanitizers would take minutes to follow -O3, and the fuzzer's
 # counters for -O1; it has pages that cannot be touched around the kernels' buffers.
-VECTOR_FLAGS = $(if $(SANITIZE),-O1,-O3) $(if $(IS_CLANG),,-fno-loop-unroll-and-jam) \
+VECTOR_OPTIMIZE = $(if $(SANITIZE),-O1,-O3)
+VECTOR_FLAGS = $(VECTOR_OPTIMIZE) $(if $(IS_CLANG),,-fno-loop-unroll-and-jam) \
                -fno-math-errno -fno-trapping-math \
                $(if $(findstring fuzzer,$(SANITIZE)),-fno-sanitize=all -Wno-pass-failed) \
                $(if $(IS_CLANG),,$(if $(SANITIZE),-Wno-maybe-uninitialized))
-ifeq ($(shell uname -m),x86_64)
+ifeq ($(MACHINE),x86_64)
 $(BUILD)/runtime/kernels/%_avx2.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx2 -mfma -mf16c
 $(BUILD)/runtime/kernels/rows_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw \
     -mavx512dq -mavx512vl -mfma
@@ -170,7 +196,7 @@ $(BUILD)/runtime/kernels/dots_avxvnni.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx2 -m
 $(BUILD)/runtime/kernels/dots_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw
 $(BUILD)/runtime/kernels/dots_avx512vnni.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw \
     -mavx512vnni
-else ifeq ($(shell uname -m),aarch64)
+else ifeq ($(MACHINE),aarch64)
 $(BUILD)/runtime/kernels/dots_dotprod.o: CFLAGS_FILE = $(VECTOR_FLAGS) -march=armv8.2-a+dotprod
 $(BUILD)/runtime/kernels/dots_i8mm.o: CFLAGS_FILE = $(VECTOR_FLAGS) -march=armv8.2-a+i8mm
 endif
@@ -182,7 +208,7 @@ $(BUILD)/runtime/kernels/%_baseline.o: CFLAGS_FILE = $(VECTOR_FLAGS)
 TEST_SUPPORT_OBJECTS = $(call objects,tests/support/*.c)
 TEST_SUPPORT = $(BUILD)/tests/libsupport.a
 $(TEST_SUPPORT): $(TEST_SUPPORT_OBJECTS)
-	$(call step,ar) rm -f $@; ar rcs $@ $^
+	$(call step,ar) rm -f $@; $(AR) rcs $@ $^
 
 $(UNIT_TESTS:=.o) $(TEST_SUPPORT_OBJECTS): | build/setup-test $(ONNX_FORMAT).h
 TEST_PROGRAMS = $(UNIT_TESTS) $(BUILD)/tests/modes/differential $(BUILD)/tests/import/sweep \
@@ -193,7 +219,8 @@ $(TEST_PROGRAMS:=.o) $(TEST_SUPPORT_OBJECTS): CFLAGS_FILE = -DTEXT_PRIVATE=
 $(TEST_PROGRAMS): LINK += -Wl,--dynamic-list=tests/support/on_cpu.list
 $(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
 	$(call step,link) $(CC) $(SANITIZE) $(LINK_PROGRAM) $(filter %.o,$^) $(TEST_SUPPORT) $(LIBRARY) \
-	    -o $@ $(LIBRARIES) -lcriterion $(if $(filter %/test_math %/test_math64,$@),-lmpfr -lgmp)
+	    -o $@ $(LIBRARIES) $(if $(filter test_%,$(@F)),-lcriterion) \
+	    $(if $(filter test_math test_math64,$(@F)),-lmpfr -lgmp)
 
 test-programs: $(TEST_PROGRAMS)
 
@@ -215,7 +242,7 @@ SHORT := $(if $(T)$(F),$(CHOSEN),$(filter-out $(LONG),$(CHOSEN)))
 run_tests = @$(if $(2),,echo "no test has \"$(T)\" in its path"; exit 1;) \
             FOLDERS='$(1)' FILTER='$(F)' scripts/test.sh $(2)
 used_by_scripts = $(if $(filter %/test_sweep.sh,$(1)),$(BUILD)/tests/import/sweep) \
-                  $(if $(filter %/test_nvrtc.sh %/test_onnx.sh,$(1)), \
+                  $(if $(filter %/test_nvrtc.sh %/test_onnx.sh %/test_aarch64.sh,$(1)), \
                     $(BUILD)/tests/modes/differential) \
                   $(if $(filter %/test_nvrtc.sh,$(1)),$(BUILD)/tests/cuda/test_modules) \
                   $(if $(filter %/test_stand_in.sh,$(1)),$(BUILD)/tests/cuda/device)
@@ -319,5 +346,5 @@ build/setup-lint: build/setup-test
 clean:
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) $(foreach other,asan clang coverage fuzz tsan, \
+-include $(shell find $(BUILD) $(foreach other,asan clang coverage cross fuzz tsan, \
            -path $(BUILD)/$(other) -prune -o) -name '*.d' -type f -print 2>/dev/null)

@@ -127,7 +127,9 @@ int main(int count, char **values) {
     double began = now_microseconds();
     server.metrics.began = began;
     watch_json_memory();
+#ifdef __GLIBC__
     mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); /* what is larger goes back to the system once freed */
+#endif
     if (!options_from_environment(&server.options, message))
         return fail(message);
     options_parse(&server.options, count, values);

@@ -180,8 +180,10 @@ static void handle(struct worker *worker, struct request *request, struct reply 
         check_failures(before, reply, route->style);
     text_free(&inflated);
     worker_let_go(worker);
+#ifdef __GLIBC__
     if (request->body_bytes > LARGE_BODY_BYTES)
         malloc_trim(0); /* many small values: the allocator would keep them */
+#endif
 }
 
 void server_finish(struct worker *worker, struct waiting *waiting) {

@@ -407,6 +407,7 @@ static bool build_program(struct job *job, void *context) {
             return false;
     add(job, "-s");
     add(job, arena_format(&job->arena, "-I%s", job->scratch.path));
+    add(job, arena_format(&job->arena, "-idirafter%s/templates/libc", job->scratch.path));
     add_kind(job);
     return link_program(job, program->path);
 }

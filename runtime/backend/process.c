@@ -10,6 +10,10 @@
 
 #define SAID_BYTES ((size_t)64 * 1024)
 
+#ifndef __GLIBC__ /* musl has it, too, but in no header */
+extern char **__environ;
+#endif
+
 /* Not `environ`: in the shared library that is a copy (shared/libc_data.c), which points to freed
  * memory once the process has set a variable.
  *

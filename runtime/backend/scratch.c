@@ -33,7 +33,8 @@ static bool remove_entries(int folder) {
     ssize_t count;
     bool removed = false;
     lseek(folder, 0, SEEK_SET);
-    while ((count = getdents64(folder, entries, sizeof entries)) > 0)
+    void *room = entries; /* of which musl says that it is for an entry, glibc for bytes */
+    while ((count = getdents64(folder, room, sizeof entries)) > 0)
         for (char *at = entries; at < entries + count;) {
             const struct dirent64 *entry = (const struct dirent64 *)at;
             at += entry->d_reclen;

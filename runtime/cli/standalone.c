@@ -42,7 +42,8 @@
     TEXT(standalone_terminal_h, "runtime/cli/terminal.h")                                          \
     TEXT(standalone_terminal, "runtime/cli/terminal.c")                                            \
     TEXT(standalone_tensors_h, "runtime/cli/tensors.h")                                            \
-    TEXT(standalone_tensors, "runtime/cli/tensors.c")
+    TEXT(standalone_tensors, "runtime/cli/tensors.c")                                              \
+    TEXT(standalone_argp_h, "templates/libc/argp.h")
 /* What programs for GPUs have beside these. */
 #define CUDA_TEXTS(TEXT)                                                                           \
     TEXT(standalone_launch_h, "compiler/ir/launch.h")                                              \

@@ -1,0 +1,59 @@
+#!/bin/sh
+# sysroot.sh TRIPLET FOLDER: what Eigentensor links, for another machine: headers and static
+# libraries of Debian's packages for it, unpacked into FOLDER. Nothing is installed, and the machine
+# keeps its own architecture alone: apt works in FOLDER. Needs apt and a network; done once.
+set -eu
+
+triplet=${1:?usage: sysroot.sh TRIPLET FOLDER}
+folder=${2:?usage: sysroot.sh TRIPLET FOLDER}
+packages='libjansson-dev libprotobuf-c-dev nettle-dev libgmp-dev libpng-dev zlib1g-dev
+          libcriterion-dev'
+
+# How Debian calls the architecture, and libtcc where it makes code for that machine.
+libtcc='libtcc-dev'
+case $triplet in
+aarch64-linux-gnu) architecture=arm64 ;;
+arm-linux-gnueabihf) architecture=armhf ;;
+i686-linux-gnu) architecture=i386 ;;
+riscv64-linux-gnu) architecture=riscv64 ;;
+powerpc64le-linux-gnu) architecture=ppc64el libtcc= ;;
+mips64el-linux-gnuabi64) architecture=mips64el libtcc= ;;
+*)
+    echo "sysroot.sh: $triplet: not known; put its libraries into a folder of your own" \
+        "and name it: make CROSS=$triplet SYSROOT=FOLDER" >&2
+    exit 1
+    ;;
+esac
+command -v apt-get >/dev/null || {
+    echo "sysroot.sh: no apt-get here; name a folder with the libraries: SYSROOT=FOLDER" >&2
+    exit 1
+}
+
+apt=$folder/apt
+mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/sources" "$apt/packages"
+apt=$(realpath "$apt")
+: >"$apt/status"
+: >"$apt/sources.list"
+# The archives of the distribution alone: others may not have this architecture.
+grep -l debian-archive-keyring /etc/apt/sources.list.d/* 2>/dev/null | while read -r source; do
+    cp "$source" "$apt/sources/"
+done
+[ ! -s /etc/apt/sources.list ] || cp /etc/apt/sources.list "$apt/sources.list"
+
+for_it() {
+    apt-get -qq -o "APT::Architecture=$architecture" -o "APT::Architectures=$architecture" \
+        -o "Dir::State=$apt" -o "Dir::State::lists=$apt/lists" -o "Dir::State::status=$apt/status" \
+        -o "Dir::Cache=$apt/cache" -o "Dir::Etc::sourcelist=$apt/sources.list" \
+        -o "Dir::Etc::sourceparts=$apt/sources" -o "APT::Sandbox::User=root" "$@"
+}
+
+# Says what apt did if it fails.
+quietly() {
+    "$@" >"$apt/log" 2>&1 || { cat "$apt/log" >&2 && exit 1; }
+}
+
+quietly for_it update
+# shellcheck disable=SC2086  # one word a package
+(cd "$apt/packages" && quietly for_it download $libtcc $packages)
+for package in "$apt"/packages/*.deb; do dpkg-deb -x "$package" "$folder"; done
+rm -rf "$apt" "${folder:?}/usr/share"
