@@ -37,6 +37,7 @@ struct module {
     const struct cli_sizes *sizes;
     const struct cli_model *model;
     const struct compiled *compiled;
+    const struct target *target;
     const char *name; /* of the files */
 };
 
@@ -142,6 +143,14 @@ static void add_counts(const struct et_program *program, struct text *text) {
     text_add(text, "];\n");
 }
 
+/* What receipts of runs begin with, and where they ran. */
+static void add_origin(const struct module *module, struct text *text) {
+    text_add(text, "const NAME = ");
+    add_string(text, et_program_name(module->model->program));
+    text_add(text, ";\nconst RAN = { eigentensor: '%s', mode: 'wasm', target: '%s' };\n",
+             et_version(), module->target->name);
+}
+
 static void add_javascript(const struct module *module, struct text *text) {
     const struct et_program *program = module->model->program;
     add_title(module, ".js", text);
@@ -157,6 +166,7 @@ static void add_javascript(const struct module *module, struct text *text) {
         add_size(module, i, text);
     text_add(text, "];\n\n/* Outputs that have as many elements as another output says. */\n");
     add_counts(program, text);
+    add_origin(module, text);
     text_add(text, "const FILE = './%s.wasm';\n%s", module->name, module_js);
 }
 
@@ -291,7 +301,7 @@ bool module_build(const struct cli_sizes *sizes, const struct cli_model *model,
         sizes_compile(sizes, model, &backends[BACKEND_AOT], &compiling, error);
     if (!compiled)
         return false;
-    const struct module module = {sizes, model, compiled, files->name};
+    const struct module module = {sizes, model, compiled, options->target, files->name};
     const struct build_options building = {
         .target = options->target, .cc = options->cc, .flags = options->flags};
     const bool good = check_size(compiled, error) && write_module(&module, &building, files, error);

@@ -28,15 +28,39 @@ export interface Size {
     outputs: number[][];
 }
 
+/** What was computed, by SHA-256: JSON for `eigentensor verify` on any machine. */
+export interface Receipt {
+    format: 'eigentensor-receipt';
+    version: 1;
+    graph: { name: string; digest: string };
+    inputs: { name: string; tensor: string; digest: string }[];
+    outputs: { name: string; tensor: string; digest: string }[];
+    result: string;
+    ran: { eigentensor: string; mode: string; target: string };
+    /** Of models with an open axis of images: how many, and the digest of each. */
+    batch?: number;
+    images?: string[];
+}
+
 export interface Result {
     outputs: Outputs;
     /** SHA-256 of all outputs: the same from every way of running the graph. */
     readonly digest: string;
+    /** Where one was asked for. */
+    receipt?: Receipt;
+}
+
+export interface Options {
+    /** Whether the result has a receipt; false if not said. */
+    receipt?: boolean;
 }
 
 export interface Model {
     /** By name or by position; one input may be given by itself. Throws where they do not fit. */
-    run(inputs: Inputs | Inputs[keyof Inputs][] | Inputs[keyof Inputs]): Result;
+    run(
+        inputs: Inputs | Inputs[keyof Inputs][] | Inputs[keyof Inputs],
+        options?: Options,
+    ): Result;
 }
 
 /** SHA-256 of the graph and its weights, at the first of the sizes. */

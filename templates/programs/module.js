@@ -50,7 +50,7 @@ export async function load(source = new URL(FILE, import.meta.url)) {
     const isModule = found instanceof WebAssembly.Module;
     const module = isModule ? found : await WebAssembly.compile(found);
     const { exports } = await WebAssembly.instantiate(module, {});
-    return { run: (given) => run(exports, given) };
+    return { run: (given, options) => run(exports, given, options) };
 }
 
 /* ---- Inputs ---- */
@@ -129,7 +129,7 @@ function layOut(exports, lengths) {
     return { pointers, places };
 }
 
-function run(exports, given) {
+function run(exports, given, { receipt = false } = {}) {
     const tensors = inputs.map((input, i) => tensorOf(given, input, i));
     const size = sizes.find((each) => imagesAt(each, tensors));
     if (!size) throw refuse(tensors);
@@ -149,7 +149,7 @@ function run(exports, given) {
         const at = places[inputs.length + i];
         return { ...result, data: new ARRAYS[result.dtype](memory.slice(at, at + bytes).buffer) };
     });
-    return new Result(made);
+    return new Result(made, receipt ? receiptOf(size, images, tensors, made) : undefined);
 }
 
 /** What is true of an output whose extent along an axis another output counts. */
@@ -171,8 +171,9 @@ function cut({ dtype, shape, data }, counted, all) {
 class Result {
     #all;
 
-    constructor(all) {
+    constructor(all, receipt) {
         this.#all = all;
+        this.receipt = receipt;
         this.outputs = Object.fromEntries(
             all.map((result, i) => [result.name, cut(result, COUNTED[i], all)]),
         );
@@ -180,12 +181,60 @@ class Result {
 
     /** The same digits that every other way of running the graph gives to these inputs. */
     get digest() {
-        const parts = this.#all.map(({ name, dtype, shape, data }) => [
-            bytesOfText(`${name}\0`),
-            sha256([bytesOfText(`${asText(dtype, shape)}\n`), new Uint8Array(data.buffer)]),
-        ]);
-        return [...sha256(parts.flat())].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+        return digestOf(this.#all);
     }
+}
+
+/* ---- Digests and receipts ---- */
+
+const asHex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+
+/** Of a tensor: its type, shape and elements. */
+const sha256OfTensor = ({ dtype, shape, data }) =>
+    sha256([
+        bytesOfText(`${asText(dtype, shape)}\n`),
+        new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+    ]);
+
+/** Of all outputs together. */
+const digestOf = (all) =>
+    asHex(sha256(all.flatMap((each) => [bytesOfText(`${each.name}\0`), sha256OfTensor(each)])));
+
+/** An output of one image. */
+function imageOf(result, wanted, index) {
+    if (wanted[0] >= 0) return result;
+    const shape = withImages(wanted, 1);
+    const one = product(shape);
+    return { ...result, shape, data: result.data.subarray(index * one, (index + 1) * one) };
+}
+
+/** What was computed, as `eigentensor verify` and the server's /verify take it. */
+function receiptOf(size, images, tensors, made) {
+    const given = inputs.map(({ name, dtype }, i) => {
+        const shape = withImages(size.inputs[i], images);
+        return { name, dtype, shape, data: tensors[i].data };
+    });
+    const entry = (each) => ({
+        name: each.name,
+        tensor: asText(each.dtype, each.shape),
+        digest: asHex(sha256OfTensor(each)),
+    });
+    const isBatched = [...size.inputs, ...size.outputs].some((shape) => shape[0] < 0);
+    const ofImage = (index) =>
+        digestOf(made.map((each, i) => imageOf(each, size.outputs[i], index)));
+    return {
+        format: 'eigentensor-receipt',
+        version: 1,
+        graph: { name: NAME, digest: size.digest },
+        inputs: given.map(entry),
+        outputs: made.map(entry),
+        result: digestOf(made),
+        ran: RAN,
+        ...(isBatched && {
+            batch: images,
+            images: Array.from({ length: images }, (_, index) => ofImage(index)),
+        }),
+    };
 }
 
 /* ---- SHA-256: browsers have their own on pages of https alone ---- */

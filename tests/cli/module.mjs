@@ -18,14 +18,30 @@ function writeArray(path, { data, shape }) {
     writeFileSync(path, Buffer.concat([start, Buffer.from(data.buffer)]));
 }
 
-/** What the tool's interpreter prints as digest of the same run. */
-function digestOf(model, inputs) {
-    const files = Object.entries(inputs).map(([name, tensor], i) => {
+/** Writes the inputs; what the tool is given to read them. */
+function writeInputs(inputs) {
+    return Object.entries(inputs).map(([name, tensor], i) => {
         writeArray(`${i}.npy`, tensor);
         return `${name}=${i}.npy`;
     });
-    const said = execFileSync(tool, ['run', '--mode=eager', model, ...files], { encoding: 'utf8' });
-    return /^digest (.*)$/m.exec(said)[1];
+}
+
+const say = (...given) => execFileSync(tool, given, { encoding: 'utf8' });
+
+/** What the tool's interpreter prints as digest of the same run. */
+function digestOf(model, files) {
+    return /^digest (.*)$/m.exec(say('run', '--mode=eager', model, ...files))[1];
+}
+
+/** The module's receipt is verified by the interpreter, and is that of a run in this CPU's vectors. */
+function checkReceipt(receipt, model, files) {
+    writeFileSync('ours.json', JSON.stringify(receipt));
+    assert.match(say('verify', '--mode=eager', 'ours.json', model, ...files), /^same: .*wasm for/);
+    say('run', '--mode=jit', '--receipt=theirs.json', model, ...files);
+    const theirs = JSON.parse(readFileSync('theirs.json', 'utf8'));
+    assert.equal(theirs.ran.mode, 'jit');
+    assert.match(receipt.ran.target, /^wasm32/);
+    assert.deepEqual({ ...receipt, ran: theirs.ran }, theirs);
 }
 
 const load = async (name, source) => {
@@ -46,9 +62,12 @@ const tensor = (...shape) => ({ data: numbers(shape.reduce((a, b) => a * b, 1)),
 
 /** The module gives the digest of the interpreter. */
 function check(module, model, inputs) {
-    const result = module.run(inputs);
-    assert.equal(result.digest, digestOf(model, inputs), JSON.stringify(module.inputs));
-    return result.outputs;
+    const files = writeInputs(inputs);
+    const { outputs, digest, receipt } = module.run(inputs, { receipt: true });
+    assert.equal(digest, digestOf(model, files), JSON.stringify(module.inputs));
+    checkReceipt(receipt, model, files);
+    assert.equal(module.run(inputs).receipt, undefined);
+    return outputs;
 }
 
 /* ---- The stored models ---- */
