@@ -336,6 +336,22 @@ struct et_digest et_program_output_digest(const struct et_program *program,
 struct et_digest et_program_output_digest_batch(const struct et_program *program, int64_t batch,
                                                 const void *const *outputs);
 
+/* A receipt of a run of `batch` images by that mode: JSON with the digests of the graph, the inputs
+ * and the outputs, which `eigentensor verify` takes on any machine. NULL and an error when memory
+ * runs out. The caller frees it with et_receipt_free; NULL is fine. */
+char *et_receipt_of_run(const struct et_program *program, enum et_mode mode, int64_t batch,
+                        const void *const *inputs, const void *const *outputs,
+                        struct et_error *error);
+void et_receipt_free(char *receipt);
+
+/* Whether a receipt, `bytes` long and from whomever, is of this program, these inputs and these
+ * outputs, which a run gave here; and a signature that it has is right. False and an error that
+ * names what differs first, or what is wrong with the receipt. Without outputs (NULL) they are not
+ * looked at: so a wrong receipt can be refused before anything is run. */
+bool et_receipt_check(const char *receipt, size_t bytes, const struct et_program *program,
+                      int64_t batch, const void *const *inputs, const void *const *outputs,
+                      struct et_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -78,6 +78,11 @@ _FUNCTIONS = {
     "et_program_run_on_gpu": (c_bool, c_void_p, c_int64, POINTER(c_void_p), POINTER(c_void_p),
                               c_void_p, POINTER(Error)),
     "et_program_output_digest_batch": (Digest, c_void_p, c_int64, POINTER(c_void_p)),
+    "et_receipt_of_run": (c_void_p, c_void_p, c_int, c_int64, POINTER(c_void_p),
+                          POINTER(c_void_p), POINTER(Error)),
+    "et_receipt_free": (None, c_void_p),
+    "et_receipt_check": (c_bool, c_char_p, c_size_t, c_void_p, c_int64, POINTER(c_void_p),
+                         POINTER(c_void_p), POINTER(Error)),
     "et_workspace_new": (c_void_p, c_void_p),
     "et_workspace_free": (None, c_void_p),
 }

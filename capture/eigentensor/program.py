@@ -1,6 +1,7 @@
 """A stored graph with its weights, loaded by the compiled library."""
 
 import ctypes
+import json
 import math
 import os
 import tempfile
@@ -217,11 +218,7 @@ class GraphProgram:
             return self._run_on_gpu([inputs[each.name] for each in self.placeholders], out, stream)
         if stream is not None:
             raise TypeError("a stream is for inputs in a GPU's memory, by mode 'cuda'")
-        views = [arrays.view_of(each, inputs[each.name]) for each in self.placeholders]
-        batch = next((view.shape[0] for each, view in zip(self.placeholders, views)
-                      if each.batched and view.ndim), 1)
-        views = [arrays.elements(each, view, batch)
-                 for each, view in zip(self.placeholders, views)]
+        views, batch = self._elements(self.placeholders, inputs)
         if out is None:
             of_numpy = any(map(arrays.is_of_numpy, inputs.values()))
             results = [arrays.result(each, each.at(batch), of_numpy) for each in self.outputs]
@@ -245,6 +242,34 @@ class GraphProgram:
             arrays.check(each, view, batch, "output")
         found = self._library.et_program_output_digest_batch(self._handle, batch, _pointers(views))
         return found.text.decode()
+
+    def receipt(self, inputs, outputs, mode="jit") -> dict:
+        """A receipt of a run by that mode: a dictionary to be stored as JSON, with the digests of
+        the graph, the inputs and the outputs, by which `eigentensor verify`, a server's /verify or
+        verify() repeats the run on any machine. One input or output may be given by itself."""
+        self._no_counted("a receipt is of all elements")
+        views, batch = self._elements(self.placeholders, self._by_placeholder(inputs))
+        results, _ = self._elements(self.outputs, self._by_name(outputs, "outputs"), batch)
+        text = _call("et_receipt_of_run", self._handle, _mode(mode), batch, _pointers(views),
+                     _pointers(results))
+        try:
+            return json.loads(ctypes.string_at(text))
+        finally:
+            self._library.et_receipt_free(text)
+
+    def verify(self, receipt: Mapping, inputs, mode="jit"):
+        """Repeats the run that a receipt is of, from whichever machine and mode, and returns the
+        outputs. A ProgramError that says what differs first, where anything does."""
+        self._no_counted("a receipt is of all elements")
+        named = self._by_placeholder(inputs)
+        views, batch = self._elements(self.placeholders, named)
+        text = json.dumps(receipt).encode()
+        given = (text, len(text), self._handle, batch, _pointers(views))
+        _call("et_receipt_check", *given, None)
+        found = self.run(named, mode)
+        results, _ = self._elements(self.outputs, self._named(found), batch)
+        _call("et_receipt_check", *given, _pointers(results))
+        return found
 
     def __reduce__(self):
         with tempfile.TemporaryDirectory(prefix="eigentensor-") as folder:
@@ -288,15 +313,29 @@ class GraphProgram:
             return out
         return results if len(results) > 1 else next(iter(results.values()))
 
+    def _elements(self, described, named, batch=None):
+        """Views of the elements of all inputs or all outputs, by name, and of how many images they
+        are."""
+        views = [arrays.view_of(each, named[each.name]) for each in described]
+        batch = batch or next((view.shape[0] for each, view in zip(described, views)
+                               if each.batched and view.ndim), 1)
+        return [arrays.elements(each, view, batch) for each, view in zip(described, views)], batch
+
+    def _by_placeholder(self, inputs):
+        """Inputs by name, of which the only one may be given by itself."""
+        named = inputs if isinstance(inputs, Mapping) else {self.placeholders[0].name: inputs}
+        self._check_names(named)
+        return named
+
     def _named(self, outputs):
         """Outputs by name, of which the only one may be given by itself."""
         return outputs if isinstance(outputs, Mapping) else {self.outputs[0].name: outputs}
 
-    def _by_name(self, out):
+    def _by_name(self, out, what="out"):
         """What is given as `out`, for each output."""
         named = self._named(out)
         if named.keys() != {each.name for each in self.outputs}:
-            raise TypeError(f"out: expected {[each.name for each in self.outputs]}")
+            raise TypeError(f"{what}: expected {[each.name for each in self.outputs]}")
         return named
 
     def _taken(self, out, batch):

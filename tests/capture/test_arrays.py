@@ -135,6 +135,33 @@ class Arrays(unittest.TestCase):
         self.assertIn(digest, said)
         self.assertNotEqual(digest, self.mnist.result_digest(self.logits + 1))
 
+    def test_receipts_are_verified_anywhere(self):
+        receipt = self.mnist.receipt(self.pixels, self.logits, mode="aot")
+        self.assertEqual(receipt["graph"]["digest"], self.mnist.digest)
+        self.assertEqual(receipt["result"], self.mnist.result_digest(self.logits))
+        self.assertEqual(receipt["ran"]["mode"], "aot")
+        found = self.mnist.verify(receipt, {"input_image": self.pixels}, mode="eager")
+        self.assertEqual(found.tobytes(), self.logits.tobytes())
+        wrong = self.mnist.receipt(self.pixels, self.logits + 1)
+        for changed, pixels, text in (
+                (wrong, self.pixels, 'output "logits" differs'),
+                (receipt, self.pixels + 1, 'input "input_image" differs'),
+                ({**receipt, "graph": {"name": "mnist", "digest": "0" * 64}}, self.pixels, "graph"),
+                ({**receipt, "version": 2}, self.pixels, '"version"'),
+                ({**receipt, "public_key": "1" * 64, "signature": "1" * 128}, self.pixels,
+                 "signature")):
+            with self.assertRaisesRegex(eigentensor.ProgramError, text):
+                self.mnist.verify(changed, pixels)
+        with self.assertRaisesRegex(ValueError, "found shape"):
+            self.mnist.receipt(self.pixels, self.logits[0])
+        batched = eigentensor.GraphProgram.load(MNIST, batched=True)
+        images = numpy.concatenate([self.pixels, self.pixels + 1])
+        receipt = batched.receipt(images, batched(images))
+        self.assertEqual((receipt["batch"], len(receipt["images"])), (2, 2))
+        self.assertEqual(batched.verify(receipt, images).shape, (2, 10))
+        with self.assertRaisesRegex(eigentensor.ProgramError, "of 2 images"):
+            batched.verify(receipt, self.pixels)
+
     def test_pickled_by_content(self):
         data = pickle.dumps(self.mnist)
         again = pickle.loads(data)
