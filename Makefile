@@ -76,8 +76,8 @@ PROGRAMS = $(BUILD)/eigentensor $(BUILD)/eigentensor-server $(BUILD)/demo $(BUIL
 UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 MODEL = models/mnist/mnist
 
-.PHONY: all library shared run targets serve model model-int8 generated check test asan \
-        test-programs cuda-test stage install uninstall dist wheel abi docs chosen sanitized \
+.PHONY: always all library shared run targets serve site model model-int8 generated check test \
+        asan test-programs cuda-test stage install uninstall dist wheel abi docs chosen sanitized \
         coverage fuzz fuzz-build fuzz-programs tsan tsan-build tsan-programs lint setup bench \
         bench-programs bench-graphs math-digests clean
 .SECONDARY:
@@ -136,23 +136,36 @@ $(PROGRAMS): $(LIBRARY)
 # The server, with its page, samples and model inside; files.def lists what it serves as it is.
 SERVER_FILES = $(sort $(shell find server/page -type f -not -name '.*' 2>/dev/null)) \
                $(sort $(wildcard models/mnist/samples/*.png)) server/openapi.json server/docs.css
+# The models as WebAssembly, which the page runs by itself, but for sanitized builds. Looked at each
+# time, since clang may have come meanwhile: where tests are to run, it has.
+PAGE_MODULES = $(BUILD)/modules
+MODULE_MAKER = $(if $(SANITIZE),,$(BUILD)/eigentensor)
+$(PAGE_MODULES)/list: always $(MODULE_MAKER) \
+    | $(if $(findstring test,$(MAKECMDGOALS)),build/setup-test) \
+      $(if $(findstring site,$(MAKECMDGOALS)),build/setup-site)
+	@scripts/page_modules.sh '$(MODULE_MAKER)' $(PAGE_MODULES)
 SERVER_OBJECTS = $(filter-out %/main.o,$(call objects,server/*.c))
 SERVER_TESTS = $(filter $(BUILD)/tests/server/%,$(UNIT_TESTS))
 $(BUILD)/eigentensor-server: $(BUILD)/server/main.o $(BUILD)/libserver.a
 $(BUILD)/libserver.a: $(SERVER_OBJECTS)
 	$(call step,ar) rm -f $@; $(AR) rcs $@ $^
-$(BUILD)/server/files.def: $(SERVER_FILES) $(wildcard server/page) | build/setup-run
-	$(call step,gen) mkdir -p $(@D); n=0; for file in $(SERVER_FILES); do n=$$((n + 1)); \
-	    url=$${file#server/}; url=$${url#page/}; url=/$${url#models/mnist/}; \
+$(BUILD)/server/files.def: $(SERVER_FILES) $(wildcard server/page) $(PAGE_MODULES)/list
+	$(call step,gen) mkdir -p $(@D); n=0; \
+	for file in $(SERVER_FILES) $$(sed 's|^|$(PAGE_MODULES)/|' $(PAGE_MODULES)/list); do \
+	    n=$$((n + 1)); url=$${file#$(BUILD)/}; \
+	    url=$${url#server/}; url=$${url#page/}; url=/$${url#models/mnist/}; \
 	    echo "FILE_ROW(file_$$n, \"$$file\", \"$$url\")"; done >$@
 $(BUILD)/server/files.o: $(BUILD)/server/files.def
-$(BUILD)/server/files.o: CFLAGS_FILE = -I$(BUILD)/server
+$(BUILD)/server/files.o: private CFLAGS_FILE = -I$(BUILD)/server
 $(BUILD)/server/model.o: $(wildcard $(MODEL)*.json $(MODEL)*.safetensors)
 $(BUILD)/eigentensor-server $(SERVER_TESTS): $(BUILD)/libserver.a
-$(BUILD)/eigentensor-server $(SERVER_TESTS): LIBRARIES := $(BUILD)/libserver.a \
+$(BUILD)/eigentensor-server $(SERVER_TESTS): private LIBRARIES := $(BUILD)/libserver.a \
     $(LIBRARY) $(LIBRARIES)
 serve: $(BUILD)/eigentensor-server
 	$<
+# The page for any static host: this browser runs the model, and no server.
+site: $(PAGE_MODULES)/list | build/setup-site
+	@scripts/site.sh $(PAGE_MODULES) $(BUILD)/site
 
 # What protobuf-c makes of the format of ONNX files.
 ONNX_FORMAT = $(BUILD)/onnx/onnx.pb-c
@@ -216,7 +229,7 @@ TEST_PROGRAMS = $(UNIT_TESTS) $(BUILD)/tests/modes/differential $(BUILD)/tests/i
 # Tests may look into a text without asking whether it is whole (compiler/base/text.h).
 $(TEST_PROGRAMS:=.o) $(TEST_SUPPORT_OBJECTS): CFLAGS_FILE = -DTEXT_PRIVATE=
 # CUDA kernels that tests compile call what the program has (tests/support/on_cpu.h).
-$(TEST_PROGRAMS): LINK += -Wl,--dynamic-list=tests/support/on_cpu.list
+$(TEST_PROGRAMS): private LINK += -Wl,--dynamic-list=tests/support/on_cpu.list
 $(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
 	$(call step,link) $(CC) $(SANITIZE) $(LINK_PROGRAM) $(filter %.o,$^) $(TEST_SUPPORT) $(LIBRARY) \
 	    -o $@ $(LIBRARIES) $(if $(filter test_%,$(@F)),-lcriterion) \
@@ -340,7 +353,7 @@ include packaging/install.mk
 setup: build/setup-test build/setup-lint
 build/setup-%: scripts/setup.sh
 	@scripts/setup.sh $* && mkdir -p build && touch $@
-build/setup-test: build/setup-run
+build/setup-test build/setup-site: build/setup-run
 build/setup-lint: build/setup-test
 
 clean:

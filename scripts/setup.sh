@@ -1,10 +1,10 @@
 #!/bin/sh
-# setup.sh run|install|wheel|docs|test|lint|bench|torch: sees to it that what the target needs is
-# installed. On Debian and its descendants it installs what is missing; elsewhere it says what that
-# is and how it is called.
+# setup.sh run|site|install|wheel|docs|test|lint|bench|torch: sees to it that what the target needs
+# is installed. On Debian and its descendants it installs what is missing; elsewhere it says what
+# that is and how it is called.
 set -eu
 
-target=${1:?usage: setup.sh run|install|wheel|docs|test|lint|bench|torch}
+target=${1:?usage: setup.sh run|site|install|wheel|docs|test|lint|bench|torch}
 
 # needed for | a command, header or Python module | Debian, Ubuntu | Fedora | Arch | Homebrew
 needs() {
@@ -18,11 +18,11 @@ run  protoc-c              protobuf-c-compiler protobuf-c-compiler  protobuf-c  
 run  nettle/sha2.h         nettle-dev       nettle-devel            nettle      nettle
 run  png.h                 libpng-dev       libpng-devel            libpng      libpng
 run  zlib.h                zlib1g-dev       zlib-devel              zlib        zlib
+site clang                 clang            clang                   clang       llvm
+site wasm-ld               lld              lld                     lld         lld
 test criterion/criterion.h libcriterion-dev (from-source)           criterion   criterion
 test mpfr.h                libmpfr-dev      mpfr-devel              mpfr        mpfr
 test g++                   g++              gcc-c++                 gcc         gcc
-test clang                 clang            clang                   clang       llvm
-test wasm-ld               lld              lld                     lld         lld
 test clang:fuzzer          libclang-rt-14-dev compiler-rt         compiler-rt llvm
 test node                  nodejs           nodejs                  nodejs      node
 test npm                   npm              npm                     npm         node
@@ -94,10 +94,10 @@ have() {
 missing() {
     case $target in
     run) wanted=run ;;
-    test) wanted='run install wheel docs test' ;;
-    lint) wanted='run install wheel docs test lint' ;;
+    test) wanted='run site install wheel docs test' ;;
+    lint) wanted='run site install wheel docs test lint' ;;
     docs) wanted=docs ;;
-    bench | torch | install | wheel) wanted="run $target" ;;
+    bench | torch | install | site | wheel) wanted="run $target" ;;
     *) echo "setup.sh: no target \"$target\"; see its first line" >&2 && exit 2 ;;
     esac
     # Cross compilers and an emulator, where it is sure what they are called.

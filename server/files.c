@@ -40,6 +40,7 @@ static const char *type_of(const char *path) {
         {".webmanifest", "application/manifest+json"},
         {".svg", "image/svg+xml"},
         {".png", "image/png"},
+        {".wasm", "application/wasm"},
         {".ico", "image/x-icon"},
         {".txt", "text/plain; charset=utf-8"},
     };
@@ -50,11 +51,11 @@ static const char *type_of(const char *path) {
     return "application/octet-stream";
 }
 
-/* Texts are sent compressed; pictures are so already. */
+/* Texts are sent compressed; pictures are so already, and weights are as if they were. */
 static void compress_file(struct embedded_file *file) {
     enum { GZIP = 16 };
     z_stream stream = {.next_in = (unsigned char *)file->bytes, .avail_in = (uInt)file->count};
-    if (strcmp(file->type, "image/png") == 0 ||
+    if (strcmp(file->type, "image/png") == 0 || strcmp(file->type, "application/wasm") == 0 ||
         deflateInit2(&stream, 9, Z_DEFLATED, GZIP + MAX_WBITS, 9, Z_DEFAULT_STRATEGY) != Z_OK)
         return;
     uLong room = deflateBound(&stream, (uLong)file->count);

@@ -100,6 +100,7 @@ void http_reply_head(struct text *text, const struct exchange *exchange, bool cl
     text_add(text,
              "Cache-Control: %s\r\n"
              "Content-Security-Policy: default-src 'self'; img-src 'self' data: blob:; "
+             "script-src 'self' 'wasm-unsafe-eval'; "
              "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
              "X-Content-Type-Options: nosniff\r\n"
              "Referrer-Policy: no-referrer\r\n"

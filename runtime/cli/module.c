@@ -143,19 +143,19 @@ static void add_counts(const struct et_program *program, struct text *text) {
     text_add(text, "];\n");
 }
 
-/* What receipts of runs begin with, and where they ran. */
+/* Where runs are, as receipts say it. */
 static void add_origin(const struct module *module, struct text *text) {
-    text_add(text, "const NAME = ");
-    add_string(text, et_program_name(module->model->program));
-    text_add(text, ";\nconst RAN = { eigentensor: '%s', mode: 'wasm', target: '%s' };\n",
-             et_version(), module->target->name);
+    text_add(text, "const RAN = { eigentensor: '%s', mode: 'wasm', target: '%s' };\n", et_version(),
+             module->target->name);
 }
 
 static void add_javascript(const struct module *module, struct text *text) {
     const struct et_program *program = module->model->program;
     add_title(module, ".js", text);
+    text_add(text, "/** The graph's. */\nexport const name = ");
+    add_string(text, et_program_name(program));
     text_add(text,
-             "/** SHA-256 of the graph and its weights, at the first of the sizes. */\n"
+             ";\n\n/** SHA-256 of the graph and its weights, at the first of the sizes. */\n"
              "export const digest =\n    '%s';\n\n"
              "/** In the graph's order; an extent of -1 is the number of images. */\n",
              et_program_digest(program));

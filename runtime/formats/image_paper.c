@@ -17,7 +17,6 @@
  */
 #include "runtime/formats/image.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define GRID 16       /* cells to a side */
@@ -155,7 +154,7 @@ static void smooth_border(struct grid *grid, int *range, int *step) {
         int value = *border_cell(grid, i), next = *border_cell(grid, (i + 1) % AROUND);
         least = smaller(least, value);
         most = greater(most, value);
-        *step = greater(*step, abs(next - value));
+        *step = greater(*step, greater(next - value, value - next));
     }
     *range = most - least;
 }

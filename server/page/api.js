@@ -3,10 +3,12 @@
  *
  * @typedef {{state: string, microseconds?: number, digest?: string, message?: string}} ModeAnswer
  * @typedef {{prediction: number, probabilities: (number | null)[], outputs: (number | null)[],
- *     prepared: {width: number, height: number, pixels: string},
+ *     prepared: {width: number, height: number, pixels: Uint8Array},
  *     modes: Record<string, ModeAnswer>, agree: boolean}} Answer
  *     null: not a number, or infinite
  */
+
+import { fromBase64 } from './text.js';
 
 const PATIENCE_MS = 10_000;
 const LONG_MS = 150; /* longer than this, an answer that is not wanted any more is not waited for */
@@ -58,8 +60,26 @@ const send = (path, png, signal) =>
     });
 
 /** @returns {Promise<Answer>} */
-export const fetchAnswer = (png, modes, signal) =>
-    send(`api/draw?modes=${modes.join(',')}`, png, signal);
+export async function fetchAnswer(png, modes, signal) {
+    const answer = await send(`api/draw?modes=${modes.join(',')}`, png, signal);
+    answer.prepared.pixels = fromBase64(answer.prepared.pixels);
+    return answer;
+}
+/** A receipt of a run of that model on pixels, 0 to 255, by the server. */
+export async function fetchReceipt(model, pixels) {
+    const [{ name, shape }] = model.inputs;
+    const data = Array.from(Float32Array.from(pixels, (value) => value / 255));
+    const batched = shape.map((extent) => Math.max(1, extent));
+    const answer = await request(`v2/models/${encodeURIComponent(model.name)}/infer`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({
+            parameters: { receipt: true },
+            inputs: [{ name, shape: batched, datatype: 'FP32', data }],
+        }),
+    });
+    return answer.parameters.receipt;
+}
 export const fetchActivations = (png) => send('api/activations', png);
 export const fetchModel = (name) => request(about('api/model', name));
 export const fetchGraph = () => request(about('api/graph'));
@@ -108,6 +128,10 @@ export class Newest {
     }
 }
 
+/* What becomes of the drawing while the server is away. */
+export const SAFE = 'Your drawing is safe';
+export const GOES_ON = 'This browser goes on by itself';
+
 /** Says what is wrong with the connection, and tries again by itself until nothing is. */
 export class Connection {
     #line;
@@ -116,6 +140,8 @@ export class Connection {
     #retry;
     /** Called once the server answers again. */
     onBack = () => {};
+    /** SAFE or GOES_ON. */
+    comfort = SAFE;
 
     /**
      * @param {HTMLElement} line  the message and a button
@@ -142,7 +168,7 @@ export class Connection {
             !isRefusal
                 ? this.#silence(error)
                 : error.status === 503 || error.status === 429
-                  ? 'The server is busy. Your drawing is safe; trying again.'
+                  ? `The server is busy. ${this.comfort}; trying again.`
                   : `The server could not answer: ${error.message}. Trying again.`,
         );
         clearTimeout(this.#timer);
@@ -161,10 +187,10 @@ export class Connection {
     }
 
     #silence(error) {
-        if (!navigator.onLine) return 'This device is offline. Your drawing is safe.';
+        if (!navigator.onLine) return `This device is offline. ${this.comfort}.`;
         return error?.name === 'TimeoutError'
-            ? 'The server takes too long. Your drawing is safe; trying again.'
-            : 'The server does not answer. Your drawing is safe; trying again until it does.';
+            ? `The server takes too long. ${this.comfort}; trying again.`
+            : `The server does not answer. ${this.comfort}; trying again until it does.`;
     }
 
     #say(message) {

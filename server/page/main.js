@@ -9,14 +9,20 @@ import {
     fetchGraph,
     fetchKernels,
     fetchModel,
+    fetchReceipt,
+    GOES_ON,
     Newest,
     Refusal,
+    SAFE,
 } from './api.js';
+import { Browser } from './browser.js';
 import { Ink } from './ink.js';
 import { KernelView } from './kernels.js';
+import { isAlone } from './modes.js';
 import { Pad } from './pad.js';
 import { pictureToInk } from './picture.js';
-import { encodeDrawing } from './png.js';
+import { cropDrawing, encodeDrawing, encodePng } from './png.js';
+import { receiptText, saveFile } from './receipt.js';
 import { sampleStrokes } from './samples.js';
 import { say } from './text.js';
 
@@ -31,12 +37,16 @@ const POLL_MS = 1000;
 const MOST_TIMES_ASKED = 3; /* that kernels are asked whether they have been timed */
 const SAMPLE_MS = 700;
 const FIRST_SAMPLE = 3;
+/* What stands beside this browser's answer when the server is away. */
+const SILENT = Object.fromEntries(MODES.map((mode) => [mode, { state: 'silent' }]));
 
 const answer = new AnswerView();
 const kernels = new KernelView();
 const ink = new Ink(byId('pad'), inkChanged);
 const pad = new Pad(ink, byId('cursor'));
+const browser = new Browser();
 const predictor = new Newest(predict);
+const thinker = new Newest(think);
 const activator = new Newest(showActivations);
 const connection = new Connection(byId('trouble'), retry);
 
@@ -47,6 +57,7 @@ let changes = 0; /* of the drawing, so far */
 let answered = 0; /* how many of them the shown answer has seen */
 let blanks = 0; /* how often there was nothing to answer for */
 let latestDrawing = null;
+let servedModel = null; /* its facts */
 let isEagerSlow = false;
 let hasGpu = false;
 let isDrawing = false;
@@ -69,8 +80,15 @@ function inkChanged() {
     say(byId('spoken'), '');
     waiting ||= setTimeout(wait, LATE_MS);
     settle();
-    if (isDrawing || drawSample.run) predictor.ask();
-    else predictor.insist();
+    ask(!isDrawing && !drawSample.run);
+}
+
+/** Asks the server, and this browser; older questions to the server are given up for what stays. */
+function ask(stays) {
+    thinker.ask();
+    if (isAlone) return;
+    if (stays) predictor.insist();
+    else predictor.ask();
 }
 
 function settle() {
@@ -111,11 +129,12 @@ async function predict(signal) {
     const seen = changes;
     oldestChange = 0;
     try {
-        const drawing = ink.hasInk ? encodeDrawing(ink.pixels) : null;
+        const cropped = ink.hasInk ? cropDrawing(ink.pixels) : null;
+        const drawing = cropped && encodeDrawing(cropped);
         latestDrawing = drawing;
         if (drawing) {
             const modes = MODES.filter((mode) => hasMode(mode));
-            showAnswer(await fetchAnswer(drawing, modes, signal), since);
+            showAnswer(await fetchAnswer(drawing, modes, signal), seen, since);
             connection.found();
             activator.ask();
         } else {
@@ -127,7 +146,7 @@ async function predict(signal) {
             return;
         }
         if (!(error instanceof Refusal) || error.isPassing) {
-            connection.lost(error);
+            lose(error);
             return;
         }
         if (error.reason === 'blank') showBlank();
@@ -136,8 +155,28 @@ async function predict(signal) {
     settleAnswer(seen);
 }
 
-function showAnswer(result, since) {
-    answer.show(result);
+/** The server is away: this browser goes on, if it can. */
+function lose(error) {
+    connection.lost(error);
+    thinker.ask();
+}
+
+/** The drawing's answer by this browser, which is shown by itself where no server answers. */
+async function think() {
+    const since = oldestChange;
+    const seen = changes;
+    const drawing = browser.isReady && ink.hasInk ? cropDrawing(ink.pixels) : null;
+    const found = drawing && (await browser.run(drawing));
+    answer.showBrowser(found?.modes.browser ?? browser.mode, seen);
+    if (!browser.isReady || !(isAlone || connection.isLost)) return;
+    oldestChange = 0;
+    if (found) showAnswer({ ...found, modes: { ...SILENT, ...found.modes } }, seen, since);
+    else showBlank();
+    settleAnswer(seen);
+}
+
+function showAnswer(result, seen, since) {
+    answer.show(result, seen);
     const eager = result.modes.eager?.microseconds;
     if (eager) isEagerSlow = eager > SLOW_EAGER_US;
     if (result.modes.aot?.state === 'building') waitForCompiler();
@@ -171,7 +210,7 @@ async function showActivations() {
         if (latestDrawing && blanks === before) kernels.showActivations(decoded);
         if (kernels.isUntimed && timesAsked++ < MOST_TIMES_ASKED) await loadKernels();
     } catch (error) {
-        if (!(error instanceof Refusal)) connection.lost(error);
+        if (!(error instanceof Refusal)) lose(error);
     }
     await new Promise((resolve) => {
         setTimeout(resolve, ACTIVATIONS_EVERY_MS);
@@ -194,16 +233,30 @@ async function loadKernels() {
 async function loadModel() {
     try {
         const model = await fetchModel();
+        servedModel = model;
         kernels.showModel(model);
         hasGpu = 'cuda' in model.modes;
         answer.offerModes(MODES.filter((mode) => mode in model.modes));
+        say(
+            byId('save-command'),
+            `eigentensor verify receipt.json ${model.name}.json digit.png`,
+        );
         byId('model').textContent = `${model.name} · ${model.uuid} · ${model.cpu}`;
         await Promise.all([loadKernels(), offerModels(model)]);
         connection.found();
+        chooseInBrowser(model.digest);
         if (model.modes.aot?.state === 'building') waitForCompiler();
     } catch (error) {
-        connection.lost(error);
+        lose(error);
     }
+}
+
+/** Lets this browser run that graph, or, without a digest, whichever it has. */
+async function chooseInBrowser(graph) {
+    await browser.choose(graph);
+    connection.comfort = browser.isReady ? GOES_ON : SAFE;
+    if (isAlone && browser.model) say(byId('model'), Object.values(browser.model).join(' · '));
+    thinker.ask();
 }
 
 /** Where several models take drawings, lets one be chosen. */
@@ -224,7 +277,7 @@ byId('models').addEventListener('change', (event) => {
     timesAsked = 0;
     kernels.clearActivations();
     loadModel();
-    predictor.insist();
+    ask(true);
 });
 
 /** Looks once a second whether gcc is done, then shows what it made. */
@@ -256,6 +309,24 @@ connection.onBack = () => {
 function note(text, isHint = false) {
     say(byId('note'), text);
     byId('note').classList.toggle('hint', isHint);
+}
+
+/** The receipt of the shown answer: the server's, or where it is away this browser's. */
+async function saveReceipt() {
+    const { pixels } = answer;
+    const isHere = isAlone || connection.isLost;
+    try {
+        const receipt = await (isHere
+            ? browser.receipt(pixels)
+            : fetchReceipt(servedModel, pixels));
+        saveFile('receipt.json', 'application/json', receiptText(receipt));
+    } catch (error) {
+        note(`There is no receipt: ${error.message}`);
+    }
+}
+
+function savePixels() {
+    saveFile('digit.png', 'image/png', encodePng(28, 28, answer.pixels));
 }
 
 function setErasing(erasing) {
@@ -292,7 +363,7 @@ async function drawSample(digit) {
         }
     }
     drawSample.run = null;
-    predictor.insist();
+    ask(true);
 }
 
 async function openPicture(file) {
@@ -336,13 +407,15 @@ pad.onBegin = () => {
 pad.onEnd = () => {
     isDrawing = false;
     if (isEagerSlow) changes++; /* the answer so far is not of all modes */
-    predictor.insist();
+    ask(true);
     settle();
 };
 pad.onPen = (text) => {
     byId('spoken').textContent = text;
 };
 
+byId('save-receipt').addEventListener('click', saveReceipt);
+byId('save-pixels').addEventListener('click', savePixels);
 byId('pen').addEventListener('click', () => setErasing(false));
 byId('eraser').addEventListener('click', () => setErasing(true));
 byId('undo').addEventListener('click', undo);
@@ -409,7 +482,8 @@ addEventListener('drop', (event) => {
 /* ---- Begin: the page draws a digit by itself until somebody takes the pen ---- */
 
 pad.fit();
-loadModel();
+if (isAlone) chooseInBrowser('');
+else loadModel();
 if (!ink.hasInk) {
     drawSample(FIRST_SAMPLE);
     isShowing = true;

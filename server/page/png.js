@@ -1,4 +1,4 @@
-/** A drawing as PNG: grey, 8 bits, black ink on white. */
+/** What of a drawing is sent, and grey pixels as PNG. */
 import { SENT_SIDE } from './raster.js';
 
 const FAINTEST_INK = 96; /* the eraser may leave the edge of a stroke */
@@ -80,22 +80,34 @@ function inkBox(ink) {
 }
 
 /**
- * The drawing as a PNG file of no more than the ink, which is all that the model is shown; null when
- * there is none. canvas.toBlob() would wait for an idle moment, a Blob for another process.
+ * No more of the drawing than the ink, which is all that the model is shown; null when there is
+ * none.
+ *
+ * @typedef {{width: number, height: number, ink: Uint8Array}} Drawing  row by row
  * @param {Uint8Array} ink  SENT_SIDE by SENT_SIDE, row by row
- * @returns {Uint8Array | null}
+ * @returns {Drawing | null}
  */
-export function encodeDrawing(ink) {
+export function cropDrawing(ink) {
     const { left, top, right, bottom, darkest } = inkBox(ink);
     if (darkest < FAINTEST_INK) return null;
-
     const [width, height] = [right - left, bottom - top];
-    const rows = new Uint8Array(height * (width + 1));
-    for (let y = 0, to = 0; y < height; y++) {
-        to++; /* the row's filter: none */
+    const cropped = new Uint8Array(width * height);
+    for (let y = 0; y < height; y++) {
         const from = (top + y) * SENT_SIDE + left;
-        for (let x = 0; x < width; x++) rows[to++] = 255 - ink[from + x];
+        cropped.set(ink.subarray(from, from + width), y * width);
     }
+    return { width, height, ink: cropped };
+}
+
+/**
+ * Grey pixels as a PNG file. canvas.toBlob() would wait for an idle moment, a Blob for another
+ * process.
+ * @returns {Uint8Array}
+ */
+export function encodePng(width, height, grey) {
+    const rows = new Uint8Array(height * (width + 1)); /* each after its filter: none */
+    for (let y = 0; y < height; y++)
+        rows.set(grey.subarray(y * width, (y + 1) * width), y * (width + 1) + 1);
     const header = new Uint8Array(13);
     const view = new DataView(header.buffer);
     view.setUint32(0, width);
@@ -108,3 +120,11 @@ export function encodeDrawing(ink) {
         chunk('IEND', []),
     ]);
 }
+
+/** A drawing as PNG: black ink on white. */
+export const encodeDrawing = ({ width, height, ink }) =>
+    encodePng(
+        width,
+        height,
+        ink.map((value) => 255 - value),
+    );

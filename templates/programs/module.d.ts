@@ -63,6 +63,8 @@ export interface Model {
     ): Result;
 }
 
+/** The graph's. */
+export declare const name: string;
 /** SHA-256 of the graph and its weights, at the first of the sizes. */
 export declare const digest: string;
 export declare const inputs: Facts[];

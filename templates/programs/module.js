@@ -225,7 +225,7 @@ function receiptOf(size, images, tensors, made) {
     return {
         format: 'eigentensor-receipt',
         version: 1,
-        graph: { name: NAME, digest: size.digest },
+        graph: { name, digest: size.digest },
         inputs: given.map(entry),
         outputs: made.map(entry),
         result: digestOf(made),

@@ -1,4 +1,4 @@
-/* Strokes by mouse and finger become the right digit, in all three modes with the same bits. */
+/* Strokes by mouse and finger become the right digit, in all modes with the same bits. */
 import assert from 'node:assert/strict';
 import {
     beginBlank,
@@ -25,7 +25,7 @@ const answerOf = (page) =>
 
 for (let digit = 0; digit < 10; digit++) {
     pageTest(
-        `a ${digit} drawn by mouse is a ${digit}, with the same bits in three modes`,
+        `a ${digit} drawn by mouse is a ${digit}, with the same bits in all modes`,
         {},
         async (page) => {
             await compilerIsDone();
@@ -34,15 +34,15 @@ for (let digit = 0; digit < 10; digit++) {
             await expectDigit(page, digit);
             await expectText(page, '#sure', /sure$/);
             await eventually(
-                'three modes have answered',
-                async () => (await answerOf(page)).ready === 3,
+                'four modes have answered',
+                async () => (await answerOf(page)).ready === 4,
             );
             const { agree, digests, times, tiles } = await answerOf(page);
             assert.equal(agree, 'same');
             assert.match(digests[0], /[0-9a-f]{64}$/);
             assert.equal(new Set(digests).size, 1);
             assert.equal(new Set(tiles).size, 1);
-            assert.equal(times.length, 3);
+            assert.equal(times.length, 4);
             for (const time of times) assert.match(time, /^[\d.]+ (µs|ms)$/);
         },
     );

@@ -25,7 +25,7 @@ if (canStopServer) {
             await expectText(
                 page,
                 '#trouble span',
-                /^The server does not answer\. Your drawing is safe/,
+                /^The server does not answer\. This browser goes on by itself/,
             );
             assert.equal(await trouble(page).getAttribute('role'), 'alert');
             assert.equal(await page.locator('#undo').isDisabled(), false);
@@ -47,7 +47,7 @@ pageTest(
         await beginBlank(page);
         await page.context().setOffline(true);
         await drawDigit(page, 2);
-        await expectText(page, '#trouble span', 'This device is offline. Your drawing is safe.');
+        await expectText(page, '#trouble span', 'This device is offline. This browser goes on by itself.');
         await page.context().setOffline(false);
         await trouble(page).waitFor({ state: 'hidden' });
         await expectDigit(page, 2);
@@ -106,7 +106,7 @@ pageTest('a mode that is being built, fails or differs is shown as such', {}, as
         answer.modes.aot = { state: 'absent' };
     });
     await expectText(page, '[data-mode=aot] .time', 'switched off');
-    await expectText(page, '#agree', /^✓? ?Same bits\. Both runs gave the same 320 output bits/);
+    await expectText(page, '#agree', /^✓? ?Same bits\. All three runs gave the same 320 output bits/);
     await draw(1, (answer) => {
         answer.modes.aot = { state: 'failed', message: 'gcc: not found' };
     });

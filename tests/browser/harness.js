@@ -111,9 +111,16 @@ after(async () => {
 });
 
 /* A test with a page of its own, which fails on any error or warning that the page reports, but
- * for those that match `expected`. */
+ * for those that match `expected`. It is the server's, unless url() gives another, and is there once
+ * there is a `ready`. */
 export function pageTest(name, options, body) {
-    const { size = DESKTOP, expected = null, ...context } = options;
+    const {
+        size = DESKTOP,
+        expected = null,
+        url = serverUrl,
+        ready = '.card',
+        ...context
+    } = options;
     test(name, async (t) => {
         const tab = await (await openBrowser()).newContext({ viewport: size, ...context });
         const complaints = [];
@@ -138,8 +145,8 @@ export function pageTest(name, options, body) {
             });
         });
         try {
-            await page.goto(serverUrl());
-            await page.locator('.card').first().waitFor();
+            await page.goto(await url());
+            await page.locator(ready).first().waitFor();
             await body(page, t);
             assert.deepEqual(complaints, [], 'the page reported errors');
         } catch (error) {

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { before, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { ODD, oddity } from '../../server/page/oddity.js';
-import { encodeDrawing } from '../../server/page/png.js';
+import { cropDrawing, encodeDrawing } from '../../server/page/png.js';
 import { Raster, SIDE } from '../../server/page/raster.js';
 import { sampleStrokes } from '../../server/page/samples.js';
 import {
@@ -79,7 +79,7 @@ async function hasHint(strokes, width) {
     const answer = await fetch(`${serverUrl()}/api/draw?modes=jit`, {
         method: 'POST',
         headers: { 'Content-Type': 'image/png' },
-        body: encodeDrawing(raster.ink()),
+        body: encodeDrawing(cropDrawing(raster.ink())),
     });
     const { prepared } = await answer.json();
     return oddity(Buffer.from(prepared.pixels, 'base64')) > ODD;

@@ -7,3 +7,4 @@ import './kernels.test.js';
 import './oddity.test.js';
 import './look.test.js';
 import './faults.test.js';
+import './here.test.js';

@@ -2,8 +2,8 @@
 # examples/node: the commands of its README, one after the other; its digest is the interpreter's.
 . "$(dirname "$0")/../support/shell.sh"
 
-for tool in clang wasm-ld node; do
-    command -v "$tool" >/dev/null || skip "no $tool on this machine (apt-get install clang lld nodejs)"
+for needed in clang wasm-ld node; do
+    command -v "$needed" >/dev/null || skip "no $needed (apt-get install clang lld nodejs)"
 done
 enter_work_folder
 
