@@ -43,5 +43,6 @@ tutorial() {
         exit "$failed") || failed=1
 }
 tutorial onnx-to-c gcc
+tutorial browser clang wasm-ld node
 tutorial microcontroller arm-none-eabi-gcc qemu-system-arm
 tutorial same-digest gcc clang aarch64-linux-gnu-gcc qemu-aarch64

@@ -9,7 +9,6 @@ enter_work_folder
 
 awk '/^```/ { inside = !inside; next } inside' "$top/examples/node/README.md" | grep -vx make |
     sed "s|build/web|web|g; s|build/eigentensor|$build/eigentensor|" >commands.sh
-mkdir web
 ln -s "$top/models" "$top/examples" .
 expect 0 sh -e commands.sh
 says out 'This is a 7.'
