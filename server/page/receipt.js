@@ -1,4 +1,4 @@
-/** A run as files: its receipt, by which `eigentensor verify` repeats it anywhere, and its input. */
+/** A run as files: its receipt, by which `eigentensor verify` repeats it, and its input. */
 import { element } from './text.js';
 
 /** Offers bytes or text as a file. */
