@@ -1,6 +1,6 @@
 /* Classifies a digit that is drawn as text, 28 lines of 28 characters:
  *
- *     node classify.mjs mnist/mnist.js digit.txt
+ *     node classify.mjs mnist/mnist.js seven.txt
  */
 import { readFile } from 'node:fs/promises';
 import { argv } from 'node:process';
@@ -12,7 +12,7 @@ const [, , modulePath, drawingPath] = argv;
 const { load } = await import(pathToFileURL(modulePath));
 const model = await load();
 
-const drawing = (await readFile(drawingPath, 'utf8')).replace(/["\n]/g, '');
+const drawing = (await readFile(drawingPath, 'utf8')).replaceAll('\n', '');
 const pixels = Float32Array.from(drawing, (character) => INK.indexOf(character) / 9);
 
 const { outputs, digest } = model.run({ input_image: pixels });

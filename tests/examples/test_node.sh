@@ -16,7 +16,7 @@ says out 'This is a 7.'
 # The same pixels as an array, run one operation at a time.
 cat >array.mjs <<'END'
 import { readFileSync } from 'node:fs';
-const drawing = readFileSync('examples/digit.txt', 'utf8').replace(/["\n]/g, '');
+const drawing = readFileSync('examples/node/seven.txt', 'utf8').replaceAll('\n', '');
 const ninths = [...drawing].map((character) => ' .:-=+*#%@'.indexOf(character));
 process.stdout.write(Buffer.from(Float32Array.from(ninths, (ink) => ink / 9).buffer));
 END
