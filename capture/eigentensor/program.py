@@ -247,7 +247,7 @@ class GraphProgram:
         """A receipt of a run by that mode: a dictionary to be stored as JSON, with the digests of
         the graph, the inputs and the outputs, by which `eigentensor verify`, a server's /verify or
         verify() repeats the run on any machine. One input or output may be given by itself."""
-        self._no_counted("a receipt is of all elements")
+        self.refuse_counted("a receipt is of all elements")
         views, batch = self._elements(self.placeholders, self._by_placeholder(inputs))
         results, _ = self._elements(self.outputs, self._by_name(outputs, "outputs"), batch)
         text = _call("et_receipt_of_run", self._handle, _mode(mode), batch, _pointers(views),
@@ -260,7 +260,7 @@ class GraphProgram:
     def verify(self, receipt: Mapping, inputs, mode="jit"):
         """Repeats the run that a receipt is of, from whichever machine and mode, and returns the
         outputs. A ProgramError that says what differs first, where anything does."""
-        self._no_counted("a receipt is of all elements")
+        self.refuse_counted("a receipt is of all elements")
         named = self._by_placeholder(inputs)
         views, batch = self._elements(self.placeholders, named)
         text = json.dumps(receipt).encode()
@@ -270,6 +270,12 @@ class GraphProgram:
         results, _ = self._elements(self.outputs, self._named(found), batch)
         _call("et_receipt_check", *given, _pointers(results))
         return found
+
+    def shared(self, threads=None):
+        """The same program, of that number of threads, as processes of this machine share it: its
+        files, what was compiled, and the weights in memory."""
+        make, (digest, graph, weights, mine) = self.__reduce__()
+        return make(digest, graph, weights, threads or mine)
 
     def __reduce__(self):
         with tempfile.TemporaryDirectory(prefix="eigentensor-") as folder:

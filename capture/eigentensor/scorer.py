@@ -42,9 +42,8 @@ class Scorer:
 
     def __init__(self, model, inputs: Mapping | None = None, outputs: Mapping | None = None, *,
                  keep=None, prepare=None, mode="jit", threads=1, rows=1024):
-        self.program = model if isinstance(model, GraphProgram) else _opened(model, rows)
-        if threads != self.program.threads:
-            self.program.set_threads(threads)
+        program = model if isinstance(model, GraphProgram) else _opened(model, rows)
+        self.program = program.shared(threads)
         self.mode, self.prepare, self.keep = mode, prepare, keep
         named = dict(inputs or {})
         self.inputs = {each.name: named.pop(each.name, each.name)
