@@ -48,10 +48,12 @@ static void give_back(void *context) {
     struct exchange *exchange = context;
     struct http *http = exchange->http;
     pthread_mutex_lock(&http->lock);
+    bool first = !http->done; /* else the loop has been told of those before, and takes all */
     exchange->next_done = http->done;
     http->done = exchange;
     pthread_mutex_unlock(&http->lock);
-    http_wake(http);
+    if (first)
+        http_wake(http);
 }
 
 /* In a worker. */

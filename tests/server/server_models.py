@@ -87,6 +87,17 @@ def test_models_come_change_and_go():
         assert not has(server, "b") and not has(server, "deep") and factor(server, "a") == 16
 
 
+def test_what_comes_is_built_with_gcc_too():
+    with folder_with() as folder, Server("--models", folder) as server:
+        put(folder, "a.json", graph_of(2))
+        ready = "/v2/models/a/ready?mode=aot"
+        for _ in range(600 * SLOW):
+            if server.request("GET", ready)[0] == 200:
+                break
+            time.sleep(0.1)
+        assert infer(server, "a")["parameters"]["mode"] == "aot" and factor(server, "a") == 2
+
+
 def test_a_folder_may_begin_empty():
     with folder_with() as folder, Server("--no-aot", "--models", folder) as server:
         assert index(server) == {} and server.json("GET", "/v2/health/ready")["ready"]
