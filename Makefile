@@ -1,6 +1,7 @@
 # make           the library and the programs         make check   the tests but the longest ones
 # make run       the sample digits, in every mode     make test    all of them, also sanitized
 # make serve     the page, to draw digits on          make asan    the sanitized programs alone
+# make static    the command as one file that needs nothing but, for aot, this C library
 # make library   static and shared                    make lint    format, rooms, clang-tidy, clang
 # make model     models/mnist/mnist.json anew         make bench   we and our peers, side by side
 # make model-int8  the same in 8-bit integers, by the training images in MNIST_DIR
@@ -52,7 +53,7 @@ CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(OPTIMIZE) $(WARNINGS) -ffp-contract=off 
              -idirafter templates/libc -MMD -MP
 # What libtcc does to pages of code is done by runtime/backend/jit.c.
 LIBRARIES = $(SEARCH) $(if $(HAS_JIT),-Wl$(comma)--wrap=mprotect -ltcc) -ljansson -lprotobuf-c \
-            -lhogweed -lnettle $(CROSS:%=-lgmp) -lpng -lz -ldl -lpthread -lm
+            -lhogweed -lnettle $(STATIC) $(CROSS:%=-lgmp) -lpng -lz -ldl -lpthread -lm
 comma = ,
 # Other machines' libraries are static ones: their programs need a C library only. libtcc does not
 # compile for all.
@@ -76,9 +77,9 @@ PROGRAMS = $(BUILD)/eigentensor $(BUILD)/eigentensor-server $(BUILD)/demo $(BUIL
 UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 MODEL = models/mnist/mnist
 
-.PHONY: always all library shared run targets serve site model model-int8 generated check test \
-        asan test-programs cuda-test stage install uninstall dist wheel abi docs chosen sanitized \
-        coverage fuzz fuzz-build fuzz-programs tsan tsan-build tsan-programs lint setup bench \
+.PHONY: always all library shared static run targets serve site model model-int8 generated check \
+        test asan test-programs cuda-test stage install uninstall dist wheel abi docs chosen \
+        sanitized coverage fuzz fuzz-build fuzz-programs tsan tsan-build tsan-programs lint setup bench \
         bench-programs bench-graphs math-digests clean
 .SECONDARY:
 .DEFAULT_GOAL = all
@@ -132,6 +133,13 @@ $(BUILD)/demo: $(call objects,runtime/demo/*.c)
 $(BUILD)/mnist-define: $(call objects,models/mnist/*.c)
 $(PROGRAMS): $(LIBRARY)
 	$(call step,link) $(CC) $(SANITIZE) $(LINK_PROGRAM) $(filter %.o,$^) $(LIBRARY) -o $@ $(LIBRARIES)
+
+# With all libraries inside. Its linker warns of what glibc does only where it is installed: dlopen
+# for aot and cuda.
+static: $(BUILD)/eigentensor-static
+$(BUILD)/eigentensor-static: STATIC = -lgmp
+$(BUILD)/eigentensor-static: $(call objects,runtime/cli/*.c) $(LIBRARY) | build/setup-static
+	$(call step,link) $(CC) -static $(SANITIZE) $(LINK) $(filter %.o,$^) $(LIBRARY) -o $@ $(LIBRARIES)
 
 # The server, with its page, samples and model inside; files.def lists what it serves as it is.
 SERVER_FILES = $(sort $(shell find server/page -type f -not -name '.*' 2>/dev/null)) \

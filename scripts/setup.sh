@@ -1,10 +1,10 @@
 #!/bin/sh
-# setup.sh run|site|install|wheel|docs|test|lint|bench|torch: sees to it that what the target needs
-# is installed. On Debian and its descendants it installs what is missing; elsewhere it says what
-# that is and how it is called.
+# setup.sh run|site|install|wheel|static|docs|test|lint|bench|torch: sees to it that what the
+# target needs is installed. On Debian and its descendants it installs what is missing; elsewhere it
+# says what that is and how it is called.
 set -eu
 
-target=${1:?usage: setup.sh run|site|install|wheel|docs|test|lint|bench|torch}
+target=${1:?usage: setup.sh run|site|install|wheel|static|docs|test|lint|bench|torch}
 
 # needed for | a command, header or Python module | Debian, Ubuntu | Fedora | Arch | Homebrew
 needs() {
@@ -20,6 +20,7 @@ run  png.h                 libpng-dev       libpng-devel            libpng      
 run  zlib.h                zlib1g-dev       zlib-devel              zlib        zlib
 site clang                 clang            clang                   clang       llvm
 site wasm-ld               lld              lld                     lld         lld
+static gmp.h               libgmp-dev       gmp-static              gmp         gmp
 test criterion/criterion.h libcriterion-dev (from-source)           criterion   criterion
 test mpfr.h                libmpfr-dev      mpfr-devel              mpfr        mpfr
 test g++                   g++              gcc-c++                 gcc         gcc
@@ -94,10 +95,10 @@ have() {
 missing() {
     case $target in
     run) wanted=run ;;
-    test) wanted='run site install wheel docs test' ;;
-    lint) wanted='run site install wheel docs test lint' ;;
+    test) wanted='run site install wheel static docs test' ;;
+    lint) wanted='run site install wheel static docs test lint' ;;
     docs) wanted=docs ;;
-    bench | torch | install | site | wheel) wanted="run $target" ;;
+    bench | torch | install | site | static | wheel) wanted="run $target" ;;
     *) echo "setup.sh: no target \"$target\"; see its first line" >&2 && exit 2 ;;
     esac
     # Cross compilers and an emulator, where it is sure what they are called.

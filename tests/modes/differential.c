@@ -10,6 +10,7 @@
 
 #include "compiler/base/file.h"
 #include "compiler/emit/backend.h"
+#include "compiler/store/digest.h"
 #include "tests/support/differ.h"
 #include "tests/support/random_found.h"
 #include "tests/support/random_graph.h"
@@ -19,6 +20,7 @@ struct arguments {
     uint64_t count;
     char *modes;
     const char *folder, *texts, *models;
+    bool digest;
 };
 
 static const struct argp_option options[] = {
@@ -33,6 +35,8 @@ static const struct argp_option options[] = {
     {"texts", 't', "DIR", 0,
      "run nothing, but write the CUDA text of each graph into this folder, as gSEED.cu", 0},
     {"models", 'w', "DIR", 0, "only write the models of seeds from 2^63 on into this folder", 0},
+    {"digest", 'd', 0, 0,
+     "also print one digest of what the interpreter gives: the same on every machine", 0},
     {0}};
 
 static error_t parse(int key, char *value, struct argp_state *state) {
@@ -55,6 +59,9 @@ static error_t parse(int key, char *value, struct argp_state *state) {
         return 0;
     case 'w':
         arguments->models = value;
+        return 0;
+    case 'd':
+        arguments->digest = true;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -86,6 +93,35 @@ static uint64_t run_mode(const struct arguments *arguments, const struct mode *m
     }
     printf("%s: %" PRIu64 " seeds from %" PRIu64 ", %" PRIu64 " failures\n", name, arguments->count,
            arguments->seed, failures);
+    return failures;
+}
+
+static bool add_outputs(struct digest_stream *stream, uint64_t seed, struct et_error *error) {
+    struct graph *graph = graph_of_seed(seed, error);
+    struct trial trial;
+    bool good = graph && trial_begin(&trial, graph, seed, error);
+    for (int i = 0; good && i < graph->output_count; i++)
+        digest_add(stream, trial.expected[i], (size_t)node_bytes(graph->outputs[i].node));
+    if (good)
+        trial_end(&trial);
+    graph_free(graph);
+    return good;
+}
+
+/* Of all outputs of all graphs. Returns how many failures there were. */
+static uint64_t print_digest(const struct arguments *arguments) {
+    struct digest_stream stream;
+    uint64_t failures = 0;
+    digest_begin(&stream);
+    for (uint64_t i = 0; i < arguments->count; i++) {
+        struct et_error error = {0};
+        if (add_outputs(&stream, arguments->seed + i, &error))
+            continue;
+        failures++;
+        printf("seed %" PRIu64 ": %s\n", arguments->seed + i, error.message);
+    }
+    const struct digest digest = digest_end(&stream);
+    printf("digest: %s\n", digest_hex(&digest).text);
     return failures;
 }
 
@@ -143,9 +179,9 @@ int main(int count, char **words) {
     argp_parse(&argp, count, words, 0, NULL, &arguments);
     if (arguments.texts)
         return write_texts(&arguments) > 0;
-    uint64_t failures = 0;
     if (arguments.models)
         return write_models(&arguments);
+    uint64_t failures = arguments.digest ? print_digest(&arguments) : 0;
     for (char *name = strtok(arguments.modes, ","); name; name = strtok(NULL, ",")) {
         const struct mode *mode = mode_find(name);
         if (!mode && strcmp(name, "eager") != 0) {

@@ -160,12 +160,12 @@ static void report_failure(struct question *question, const struct graph *graph,
     graph_free(small);
 }
 
-static struct graph *graph_of(uint64_t seed, struct et_error *error) {
+struct graph *graph_of_seed(uint64_t seed, struct et_error *error) {
     return seed < FOUND_SEEDS ? random_graph(seed, error) : random_found_graph(seed, error);
 }
 
 static bool check(struct question *question, const char *folder, struct text *report) {
-    struct graph *graph = graph_of(question->seed, &question->error);
+    struct graph *graph = graph_of_seed(question->seed, &question->error);
     if (!graph) {
         text_add(report, "the generator: %s\n", question->error.message);
         return false;
@@ -211,7 +211,7 @@ static bool batch_add(struct batch *batch, const struct mode *mode, uint64_t see
     int i = batch->count++;
     char prefix[32];
     snprintf(prefix, sizeof prefix, "g%d", i);
-    if (!(batch->graphs[i] = graph_of(seed, error)) ||
+    if (!(batch->graphs[i] = graph_of_seed(seed, error)) ||
         !begin(&batch->trials[i], batch->graphs[i], mode, seed, error))
         return false;
     batch->compiled[i] = trial_compile(&batch->trials[i], mode, prefix, error);

@@ -5,9 +5,10 @@
 
 #include "tests/support/trial.h"
 
-/* Graphs are those of random_graph.h, or with seeds from FOUND_SEEDS on of random_found.h.
- *
- * Each is true when all is well. Otherwise a report is appended: the mode, the seed of graph,
+/* A graph of random_graph.h, or with seeds from FOUND_SEEDS on of random_found.h. */
+struct graph *graph_of_seed(uint64_t seed, struct et_error *error);
+
+/* Each is true when all is well. Otherwise a report is appended: the mode, the seed of graph,
  * inputs and weights, what differs, and the smallest graph found that fails too, as stored JSON.
  * With a folder that graph is also saved there, with its weights (`folder` NULL: it is not). */
 

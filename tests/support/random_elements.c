@@ -70,7 +70,8 @@ static uint64_t bias_of(struct layout layout) {
 /* Small numbers with full mantissas. */
 static uint64_t ordinary_float(struct layout layout, struct random *random) {
     uint64_t exponent = bias_of(layout) + (uint64_t)random_between(random, -3, 1);
-    return float_bits(layout, random_next(random) & 1, exponent, random_next(random));
+    const uint64_t mantissa = random_next(random); /* compilers order arguments as they like */
+    return float_bits(layout, random_next(random) & 1, exponent, mantissa);
 }
 
 static uint64_t integral_float(struct layout layout, int64_t value) {

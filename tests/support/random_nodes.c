@@ -127,9 +127,10 @@ static bool name_taken(const struct graph *graph, const char *name) {
 static void pick_name(struct generator *generator, const char *stem, char name[64]) {
     static const char *const joints[] = {".", "_", "-", ""};
     snprintf(name, 64, "%s", stem ? stem : generator_pick(generator, names));
-    for (int serial = 1; name_taken(generator->graph, name); serial++)
-        snprintf(name, 64, "%s%s%d", stem ? stem : generator_pick(generator, names),
-                 generator_pick(generator, joints), serial);
+    for (int serial = 1; name_taken(generator->graph, name); serial++) {
+        const char *const joint = generator_pick(generator, joints);
+        snprintf(name, 64, "%s%s%d", stem ? stem : generator_pick(generator, names), joint, serial);
+    }
 }
 
 static void *allocate(struct generator *generator, int64_t count, enum dtype dtype) {

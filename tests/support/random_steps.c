@@ -241,6 +241,11 @@ static void step_scatter(struct generator *generator, enum op op) {
                                      .sources = (struct node *[]){data, positions, updates}});
 }
 
+static void step_cast(struct generator *generator) {
+    const enum dtype dtype = pick_dtype(generator, "FIBS");
+    append_cast(generator, find_node(generator, "FIBS"), dtype);
+}
+
 static void step_bitcast(struct generator *generator) {
     struct node *node = find_node(generator, "FIS");
     struct node prototype = {.op = OP_BITCAST, .source_count = 1, .sources = &node};
@@ -342,7 +347,7 @@ void append_step(struct generator *generator, enum op op) {
         if (op == OP_BITCAST)
             step_bitcast(generator);
         else
-            append_cast(generator, find_node(generator, "FIBS"), pick_dtype(generator, "FIBS"));
+            step_cast(generator);
         return;
     case CLASS_BINARY:
         step_binary(generator, op);

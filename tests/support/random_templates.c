@@ -289,9 +289,10 @@ static void pick_space(struct generator *generator, struct space *space) {
         add_axis(space, IN_A | IN_B | SUMMED, generator_between(generator, 1, 5));
     if (generator_chance(generator, 8))
         add_axis(space, IN_A | SUMMED, generator_between(generator, 1, 4));
-    if (generator_chance(generator, 10))
-        add_axis(space, generator_chance(generator, 50) ? IN_A : IN_B,
-                 generator_between(generator, 1, 3));
+    if (generator_chance(generator, 10)) {
+        const int64_t extent = generator_between(generator, 1, 3);
+        add_axis(space, generator_chance(generator, 50) ? IN_A : IN_B, extent);
+    }
     if (generator_chance(generator, 50))
         shuffle_space(generator, space);
 }
