@@ -17,6 +17,7 @@
 # make dist      eigentensor-VERSION.tar.gz of what is committed, the same bytes anywhere
 # make wheel     a package for pip, with all it needs inside
 # make abi       what the shared library offers, into packaging/, where the tests hold it against
+# make deb       Debian packages of what is committed, in build/deb
 # make docs      the documentation as a site, in build/docs
 #
 # Of the tests, T=passes takes those with "passes" in their path, F='*fuse*' Criterion's SUITE/CASE.
@@ -116,7 +117,7 @@ SOURCES = $(filter-out runtime/cli/% runtime/demo/% runtime/shared/% \
             runtime/backend/jit$(if $(HAS_JIT),_absent).c, \
             $(sort $(shell find compiler runtime -name '*.c')))
 $(LIBRARY): $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/onnx/onnx.pb-c.o
-	$(call step,ar) rm -f $@; $(AR) rcs $@ $^
+	$(call step,ar) rm -f $@; $(AR) rcsD $@ $^
 # The same as a shared library, for other languages.
 SHARED = $(BUILD)/libeigentensor.so
 VERSION := $(shell sed -n 's/^\#define ET_VERSION "\(.*\)"/\1/p' runtime/eigentensor.h)
@@ -156,7 +157,7 @@ SERVER_OBJECTS = $(filter-out %/main.o,$(call objects,server/*.c))
 SERVER_TESTS = $(filter $(BUILD)/tests/server/%,$(UNIT_TESTS))
 $(BUILD)/eigentensor-server: $(BUILD)/server/main.o $(BUILD)/libserver.a
 $(BUILD)/libserver.a: $(SERVER_OBJECTS)
-	$(call step,ar) rm -f $@; $(AR) rcs $@ $^
+	$(call step,ar) rm -f $@; $(AR) rcsD $@ $^
 $(BUILD)/server/files.def: $(SERVER_FILES) $(wildcard server/page) $(PAGE_MODULES)/list
 	$(call step,gen) mkdir -p $(@D); n=0; \
 	for file in $(SERVER_FILES) $$(sed 's|^|$(PAGE_MODULES)/|' $(PAGE_MODULES)/list); do \
@@ -229,7 +230,7 @@ $(BUILD)/runtime/kernels/%_baseline.o: CFLAGS_FILE = $(VECTOR_FLAGS)
 TEST_SUPPORT_OBJECTS = $(call objects,tests/support/*.c)
 TEST_SUPPORT = $(BUILD)/tests/libsupport.a
 $(TEST_SUPPORT): $(TEST_SUPPORT_OBJECTS)
-	$(call step,ar) rm -f $@; $(AR) rcs $@ $^
+	$(call step,ar) rm -f $@; $(AR) rcsD $@ $^
 
 $(UNIT_TESTS:=.o) $(TEST_SUPPORT_OBJECTS): | build/setup-test $(ONNX_FORMAT).h
 TEST_PROGRAMS = $(UNIT_TESTS) $(BUILD)/tests/modes/differential $(BUILD)/tests/import/sweep \

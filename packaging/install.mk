@@ -15,9 +15,21 @@ uninstall: stage
 	cd $(BUILD)/stage && find . ! -type d | (cd '$(DESTDIR)/' && xargs rm -f)
 	rm -rf '$(DESTDIR)$(LIBDIR)/cmake/eigentensor'
 
+# What is packed says when it was released, not when it was made, so that the same sources give the
+# same bytes: the time of the newest entry of debian/changelog.
+ifndef SOURCE_DATE_EPOCH
+SOURCE_DATE_EPOCH := $(shell sed -n '/^ -- .*>  /{s///p;q}' debian/changelog | date +%s -f -)
+endif
+export SOURCE_DATE_EPOCH
+
 DIST = eigentensor-$(VERSION)
 dist:
 	mkdir -p $(BUILD) && git archive --prefix=$(DIST)/ HEAD | gzip -n9 >$(BUILD)/$(DIST).tar.gz
+
+# The Debian packages of what is committed, in $(BUILD)/deb, and what lintian says of them.
+.PHONY: deb
+deb: dist | build/setup-deb
+	packaging/deb.sh $(BUILD) $(DIST)
 
 # The documentation as a site, in $(BUILD)/docs.
 docs: | build/setup-docs

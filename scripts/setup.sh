@@ -1,10 +1,10 @@
 #!/bin/sh
-# setup.sh run|site|install|wheel|static|docs|test|lint|bench|torch: sees to it that what the
+# setup.sh run|site|install|wheel|static|deb|docs|test|lint|bench|torch: sees to it that what the
 # target needs is installed. On Debian and its descendants it installs what is missing; elsewhere it
 # says what that is and how it is called.
 set -eu
 
-target=${1:?usage: setup.sh run|site|install|wheel|static|docs|test|lint|bench|torch}
+target=${1:?usage: setup.sh run|site|install|wheel|static|deb|docs|test|lint|bench|torch}
 
 # needed for | a command, header or Python module | Debian, Ubuntu | Fedora | Arch | Homebrew
 needs() {
@@ -60,6 +60,9 @@ bench python:ensurepip     python3-venv     python3                 python      
 torch python:torch         python3-torch    python3-torch           python-pytorch pytorch
 torch libopenblas.so.0     libopenblas0-pthread openblas            openblas    openblas
 install help2man          help2man         help2man                help2man    help2man
+deb  dpkg-buildpackage    dpkg-dev            -                       -           -
+deb  dh                   debhelper           -                       -           -
+deb  lintian              lintian             -                       -           -
 docs sphinx-build         python3-sphinx      python3-sphinx          python-sphinx sphinx-doc
 docs /usr/lib/python3/dist-packages/myst_parser python3-myst-parser - -           -
 docs /usr/lib/python3/dist-packages/furo furo -                       -           -
@@ -95,8 +98,9 @@ have() {
 missing() {
     case $target in
     run) wanted=run ;;
-    test) wanted='run site install wheel static docs test' ;;
-    lint) wanted='run site install wheel static docs test lint' ;;
+    test) wanted='run site install wheel static deb docs test' ;;
+    lint) wanted='run site install wheel static deb docs test lint' ;;
+    deb) wanted='run site install deb' ;;
     docs) wanted=docs ;;
     bench | torch | install | site | static | wheel) wanted="run $target" ;;
     *) echo "setup.sh: no target \"$target\"; see its first line" >&2 && exit 2 ;;

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """tutorial.py TUTORIAL.md: does what a tutorial says, in the folder where it is started. Blocks of
 ```sh are run, one after another in one shell that ends at the first failure; a block with a name
-behind its language (```c main.c) is saved under it; ```text behind a block of ```sh is what that one
-prints, where … stands for anything. Other blocks are only read."""
+behind its language (```c main.c) is saved under it; ```text behind a block of ```sh is what that
+one prints, where … stands for anything. Other blocks are only read."""
 
 import re
 import subprocess

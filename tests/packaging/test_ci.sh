@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../support/shell.sh"
 . tests/support/venv.sh
 
-make_venv packaging 'the checkers need'
+make_venv checkers 'the checkers need'
 install -r tests/packaging/requirements.txt >"$log" 2>&1 ||
     skip "the checkers cannot be installed: $(tail -n 1 "$log")"
 PATH=$venv/bin:$PATH

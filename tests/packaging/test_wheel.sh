@@ -1,12 +1,14 @@
 #!/bin/sh
 # `make wheel` gives one wheel for every Python 3 that has all it needs but the C library inside,
-# and depends on no other package: it is unpacked where nothing else is, and runs a model.
+# and depends on no other package: it is unpacked where nothing else is, and runs a model. Made again,
+# it has the same bytes.
 . "$(dirname "$0")/../support/shell.sh"
 
 python=${PYTHON:-python3}
 "$python" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
     skip 'needs Python 3.11 with venv'
 command -v readelf >/dev/null || skip 'needs readelf'
+export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-1800000000}"
 packaging/wheel.sh "$build" >"$build/wheel.log" 2>&1 || {
     grep -q 'Could not find a version\|Failed to establish' "$build/wheel.log" &&
         skip 'auditwheel cannot be installed'
@@ -14,7 +16,13 @@ packaging/wheel.sh "$build" >"$build/wheel.log" 2>&1 || {
     wrong 'make wheel'
 }
 
+mkdir -p "$build/wheel/first"
+mv "$build"/wheel/*.whl "$build/wheel/first/wheel"
+packaging/wheel.sh "$build" >"$build/wheel.log" 2>&1 || wrong "make wheel again"
 set -- "$build"/wheel/*.whl
+same "$1" "$build/wheel/first/wheel"
+"$build/wheel/venv/bin/auditwheel" show "$1" | tr '\n' ' ' >"$build/wheel.log"
+says "$build/wheel.log" 'is consistent with the following platform tag: "manylinux_'
 [ $# = 1 ] || wrong "$# wheels"
 case $1 in
 *-py3-none-manylinux_*.whl) ;;
