@@ -23,13 +23,13 @@ enum {
 /* A model in the folder. */
 struct folder_model {
     char name[NAME_BYTES];
-    char *path;     /* of its file; NULL where it is gone */
-    char *conf;     /* of its limits; NULL: there is none */
-    uint64_t print; /* of its files, as they were at the last look */
-    uint64_t tried; /* as they were when it was last opened; 0: never */
-    int missed;     /* looks that did not find it */
-    bool is_found;  /* by the look that goes on */
-    bool is_still;  /* its files were the same at two looks */
+    char *path;      /* of its file; NULL where it is gone */
+    char *conf;      /* of its limits; NULL: there is none */
+    uint64_t print;  /* of its files, as they are */
+    uint64_t before; /* as they were at the look before */
+    uint64_t tried;  /* as they were when it was last opened; 0: never */
+    int missed;      /* looks that did not find it */
+    bool is_found;   /* by the look that goes on */
     bool is_served;
     struct et_error reason;
 };
@@ -42,6 +42,7 @@ struct folder {
     bool has_thread;
     atomic_bool stopping;
     pthread_mutex_t lock; /* of what follows; held while models are compiled */
+    pthread_mutex_t list; /* and of what folder_visit tells of it; held for moments only */
     int count;
     struct folder_model *items[MOST_FILES];
 };
@@ -81,7 +82,8 @@ static bool is_folder(const char *path) {
 
 /* A stored graph goes before the ONNX model that it was imported from. */
 static bool is_better(const char *file, const char *before) {
-    return !before || strcmp(file + strlen(file) - 5, ".json") == 0;
+    size_t stem = stem_of(file);
+    return !before || (stem && strcmp(file + stem, ".json") == 0);
 }
 
 /* The one model of a folder; NULL and an error: there is none, or several. The caller frees it. */
@@ -113,6 +115,29 @@ static char *model_in(const char *folder, struct et_error *error) {
                 several ? "several" : "none");
     et_release(best);
     return path;
+}
+
+/* Whether a file "NAME.json" or "NAME.onnx" lies beside a folder NAME: then that is the model. */
+static bool has_file(const char *parent, const char *name) {
+    static const char *const endings[] = {".json", ".onnx"};
+    bool found = false;
+    for (int i = 0; i < 2; i++) {
+        char *path = joined(parent, name, endings[i]);
+        found |= path && access(path, F_OK) == 0;
+        et_release(path);
+    }
+    return found;
+}
+
+/* Whether there is any; what else lies in a folder of models is no concern of the server. */
+static bool has_models(const char *folder) {
+    DIR *files = opendir(folder);
+    bool found = false;
+    for (struct dirent *file; files && !found && (file = readdir(files));)
+        found = stem_of(file->d_name) > 0;
+    if (files)
+        closedir(files);
+    return found;
 }
 
 bool model_path_within(const char **path, struct text *text, struct et_error *error) {
@@ -215,10 +240,13 @@ static struct folder_model *add_found(struct folder *folder, const char *name) {
     if (!found)
         return NULL;
     snprintf(found->name, sizeof found->name, "%s", name);
+    pthread_mutex_lock(&folder->list);
     int place = folder->count++;
     for (; place > 0 && strcmp(folder->items[place - 1]->name, name) > 0; place--)
         folder->items[place] = folder->items[place - 1];
-    return folder->items[place] = found;
+    folder->items[place] = found;
+    pthread_mutex_unlock(&folder->list);
+    return found;
 }
 
 /* A file or folder in it, which may be a model. False: no memory. */
@@ -226,7 +254,8 @@ static bool see(struct folder *folder, const char *file) {
     char name[NAME_BYTES], prefix[NAME_BYTES + 1];
     char *path = joined(folder->path, file, "");
     bool is_inner = path && is_folder(path);
-    size_t length = is_inner ? strlen(file) : stem_of(file);
+    bool is_model = !is_inner || (has_models(path) && !has_file(folder->path, file));
+    size_t length = !is_model ? 0 : is_inner ? strlen(file) : stem_of(file);
     if (!path || !length || length >= NAME_BYTES) {
         et_release(path);
         return path != NULL;
@@ -241,7 +270,6 @@ static bool see(struct folder *folder, const char *file) {
     }
     snprintf(prefix, sizeof prefix, "%s.", name);
     uint64_t print = is_inner ? print_of(path, "") : print_of(folder->path, prefix);
-    found->is_still = print == found->print;
     found->print = print;
     found->is_found = true;
     et_release(found->path);
@@ -251,12 +279,17 @@ static bool see(struct folder *folder, const char *file) {
     return found->conf != NULL;
 }
 
+static void begin_look(struct folder_model *found) {
+    found->is_found = false;
+    found->before = found->print;
+}
+
 static bool look(struct folder *folder, struct et_error *error) {
     DIR *files = opendir(folder->path);
     if (!files)
         return et_fail(error, "%s: %s", folder->path, strerror(errno));
     for (int i = 0; i < folder->count; i++)
-        folder->items[i]->is_found = false;
+        begin_look(folder->items[i]);
     bool good = true;
     for (struct dirent *file; good && (file = readdir(files));)
         good = *file->d_name == '.' || see(folder, file->d_name);
@@ -278,19 +311,20 @@ static bool serve(struct folder *folder, struct folder_model *found) {
     struct model_source source = {
         .path = found->path, .name = found->name, .replaces = found->is_served};
     struct text path = {0};
-    struct et_error *error = &found->reason;
-    *error = (struct et_error){0};
+    struct et_error error = {0};
     found->tried = found->print;
     struct model *model = NULL;
-    if (model_name_check(found->name, error) && model_path_within(&source.path, &path, error) &&
-        (!found->conf || read_limits(found->conf, &source.limits, error)))
-        model = models_make(folder->models, &source, error);
+    if (model_name_check(found->name, &error) && model_path_within(&source.path, &path, &error) &&
+        (!found->conf || read_limits(found->conf, &source.limits, &error)))
+        model = models_make(folder->models, &source, &error);
     text_free(&path);
-    if (!model)
-        return false;
-    models_serve(folder->models, model);
-    found->is_served = true;
-    return true;
+    if (model)
+        models_serve(folder->models, model);
+    pthread_mutex_lock(&folder->list);
+    found->reason = model ? (struct et_error){0} : error;
+    found->is_served |= model != NULL;
+    pthread_mutex_unlock(&folder->list);
+    return model;
 }
 
 static void tell(const struct folder_model *found) {
@@ -302,10 +336,12 @@ static void forget(struct folder *folder, int place) {
     struct folder_model *found = folder->items[place];
     if (found->is_served)
         models_remove(folder->models, found->name);
-    found_free(found);
+    pthread_mutex_lock(&folder->list);
     folder->count--;
     memmove(folder->items + place, folder->items + place + 1,
             (size_t)(folder->count - place) * sizeof *folder->items);
+    pthread_mutex_unlock(&folder->list);
+    found_free(found);
 }
 
 /* Does what was seen; whether something moves, and is to be looked at again soon. */
@@ -316,7 +352,7 @@ static bool follow(struct folder *folder, bool at_once) {
         found->missed = found->is_found ? 0 : found->missed + 1;
         if (found->missed > 1)
             forget(folder, i);
-        else if (!found->is_found || (!found->is_still && !at_once))
+        else if (!found->is_found || (found->print != found->before && !at_once))
             moves = true;
         else if (found->print != found->tried && !serve(folder, found))
             tell(found);
@@ -374,6 +410,7 @@ struct folder *folder_open(struct models *models, const char *path, struct et_er
     folder->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     folder->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&folder->lock, NULL);
+    pthread_mutex_init(&folder->list, NULL);
     folder->path = et_allocate(strlen(path) + 1, 1);
     if (!folder->path || folder->wake < 0) {
         et_fail(error, "%s: no memory, or too many open files", path);
@@ -417,6 +454,7 @@ void folder_free(struct folder *folder) {
     if (folder->wake >= 0)
         close(folder->wake);
     pthread_mutex_destroy(&folder->lock);
+    pthread_mutex_destroy(&folder->list);
     et_release(folder->path);
     et_release(folder);
 }
@@ -450,8 +488,10 @@ int folder_unload(struct folder *folder, const char *name, struct et_error *erro
     bool served = found && found->is_served;
     if (served) {
         models_remove(folder->models, name);
+        pthread_mutex_lock(&folder->list);
         found->is_served = false;
         et_fail(&found->reason, "unloaded");
+        pthread_mutex_unlock(&folder->list);
     }
     pthread_mutex_unlock(&folder->lock);
     if (!served)
@@ -460,9 +500,9 @@ int folder_unload(struct folder *folder, const char *name, struct et_error *erro
 }
 
 void folder_visit(struct folder *folder, folder_visitor *visit, void *context) {
-    pthread_mutex_lock(&folder->lock);
+    pthread_mutex_lock(&folder->list);
     for (int i = 0; i < folder->count; i++)
         visit(context, folder->items[i]->name, folder->items[i]->is_served,
               folder->items[i]->reason.message);
-    pthread_mutex_unlock(&folder->lock);
+    pthread_mutex_unlock(&folder->list);
 }

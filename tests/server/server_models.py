@@ -73,6 +73,9 @@ def folder_with(**texts):
 def test_models_come_change_and_go():
     with folder_with(a=graph_of(2)) as folder, Server("--no-aot", "--models", folder) as server:
         assert factor(server, "a") == 2 and index(server) == {"a": ("READY", "")}
+        os.mkdir(os.path.join(folder, "a"))  # no model, of a name that there is
+        os.mkdir(os.path.join(folder, "lost+found"))
+        put(folder, "notes.txt", "")
         put(folder, "b.json", graph_of(4))
         put(folder, "deep/any.json", graph_of(8))
         assert comes(lambda: has(server, "b")) and factor(server, "b") == 4
@@ -96,6 +99,19 @@ def test_what_comes_is_built_with_gcc_too():
                 break
             time.sleep(0.1)
         assert infer(server, "a")["parameters"]["mode"] == "aot" and factor(server, "a") == 2
+
+
+def test_one_of_two_is_served():
+    with folder_with(a=graph_of(2)) as folder:
+        put(folder, "a/x.json", graph_of(4))
+        put(folder, "b.onnx", "a stored graph goes before it")
+        put(folder, "b.json", graph_of(8))
+        with Server("--no-aot", "--models", folder) as server:
+            assert factor(server, "a") == 2 and factor(server, "b") == 8
+            put(folder, "b.json", graph_of(16))
+            assert comes(lambda: factor(server, "b") == 16)
+            os.remove(os.path.join(folder, "a.json"))
+            assert comes(lambda: factor(server, "a") == 4)
 
 
 def test_a_folder_may_begin_empty():
