@@ -10,7 +10,7 @@
 # make fuzz      the fuzz targets; T=npy SECONDS=60 runs those with "npy" in their names
 # make tsan      threads under ThreadSanitizer
 # make coverage  which lines the tests run, by room
-# make targets   docs/targets.md anew: machines without vectors
+# make targets   docs/targets.md anew: the machines that emitted C runs on
 # make cuda-test   random graphs on an NVIDIA GPU, held against the interpreter
 # make install   programs, library, header, manuals, completions below PREFIX (/usr/local);
 #                make uninstall takes them away; DESTDIR is put before every path
@@ -80,8 +80,8 @@ MODEL = models/mnist/mnist
 
 .PHONY: always all library shared static run targets serve site model model-int8 generated check \
         test asan test-programs cuda-test stage install uninstall dist wheel abi docs chosen \
-        sanitized coverage fuzz fuzz-build fuzz-programs tsan tsan-build tsan-programs lint setup bench \
-        bench-programs bench-graphs math-digests clean
+        sanitized coverage fuzz fuzz-build fuzz-programs tsan tsan-build tsan-programs lint setup \
+        bench bench-programs bench-graphs math-digests clean
 .SECONDARY:
 .DEFAULT_GOAL = all
 all: $(LIBRARY) $(PROGRAMS)
@@ -104,9 +104,10 @@ model-int8: $(BUILD)/eigentensor
 generated: $(BUILD)/eigentensor
 	$< emit $(MODEL).json -o generated
 
-# Machines without vectors, compiled for and run.
-targets: $(BUILD)/eigentensor
-	scripts/targets.sh $(BUILD) >docs/targets.md
+# Machines that emitted C is compiled for, and on which it runs; takes an hour.
+targets: $(BUILD)/eigentensor $(patsubst %,$(BUILD)/tests/emit/test_%,cross aarch64 small wasm)
+	{ scripts/targets.sh $(BUILD) && scripts/matrix.sh $(BUILD); } >docs/targets.new
+	mv docs/targets.new docs/targets.md
 
 # ---- Building ----
 

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "runtime/backend/code_pages.h"
 #include "runtime/backend/cuda.h"
+#include "runtime/backend/jit.h"
 
 /* A mode for each backend, in the same order. */
 #define BACKEND(id, ...)                                                                           \
@@ -38,7 +38,5 @@ bool et_mode_from_name(const char *name, enum et_mode *mode) {
 }
 
 bool et_mode_allowed(enum et_mode mode, struct et_error *error) {
-    return mode == ET_JIT    ? code_pages_allowed(error)
-           : mode == ET_CUDA ? cuda_allowed(error)
-                             : true;
+    return mode == ET_JIT ? jit_allowed(error) : mode == ET_CUDA ? cuda_allowed(error) : true;
 }

@@ -49,10 +49,14 @@ for_it() {
 
 # Says what apt did if it fails.
 quietly() {
-    "$@" >"$apt/log" 2>&1 || { cat "$apt/log" >&2 && exit 1; }
+    "$@" >"$apt/log" 2>&1 && return
+    cat "$apt/log" >&2
+    echo "sysroot.sh: has this Debian no packages for $architecture? SYSROOT=FOLDER names others" >&2
+    exit 1
 }
 
-quietly for_it update
+# Of several archives one may be in the middle of a change; what is wanted may be in the others.
+for_it update >"$apt/log" 2>&1 || echo "sysroot.sh: not all lists of packages came: $apt/log" >&2
 # shellcheck disable=SC2086  # one word a package
 (cd "$apt/packages" && quietly for_it download $libtcc $packages)
 for package in "$apt"/packages/*.deb; do dpkg-deb -x "$package" "$folder"; done

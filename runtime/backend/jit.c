@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 
 #include "runtime/backend/code_pages.h"
+#include "runtime/backend/jit.h"
 #include "runtime/backend/math_symbols.h"
 #include "runtime/kernels/kernels.h"
 
@@ -221,6 +222,10 @@ bool jit_build(const struct compiled *compiled, const struct build_options *opti
     if (error)
         error->message[0] = 0;
     return true;
+}
+
+bool jit_allowed(struct et_error *error) {
+    return code_pages_allowed(error);
 }
 
 void jit_release(void *code) {

@@ -1,11 +1,15 @@
 /* In the place of jit.c where there is no libtcc: it does not compile for every machine. */
 #include "runtime/backend/backend.h"
+#include "runtime/backend/jit.h"
+
+bool jit_allowed(struct et_error *error) {
+    return et_fail(error, "this build of Eigentensor has no libtcc");
+}
 
 bool jit_build(const struct compiled *compiled, const struct build_options *options,
                struct executable *executable, struct et_error *error) {
     (void)compiled, (void)options, (void)executable;
-    return et_fail(error, "this build of Eigentensor has no libtcc, so no mode \"jit\"; the mode "
-                          "\"aot\" needs a C compiler");
+    return jit_allowed(error);
 }
 
 void jit_release(void *code) {

@@ -329,22 +329,22 @@ static bool find_compiler(const char *cc, bool *installed, struct et_error *erro
     return good;
 }
 
-/* A CPU that cannot run the code, a compiler that is not there: not a failure. */
+/* A CPU that cannot run the code, a compiler or a mode that is not there: not a failure. */
 static bool find_skipped(struct check *check, const struct way *way, bool *skipped,
                          struct et_error *error) {
     bool installed = true, able = cpu_runs(&targets[way->needs]);
     if (able && way->mode == ET_AOT && !find_compiler(way->cc, &installed, error))
         return false;
     struct et_error lacks = {0};
-    const bool device = way->mode != ET_CUDA || et_mode_allowed(ET_CUDA, &lacks);
-    if (!device)
+    const bool allowed = et_mode_allowed(way->mode, &lacks);
+    if (!allowed)
         text_add(&check->skipped, "skipped %s: %s\n", way->name, lacks.message);
     else if (!able)
         text_add(&check->skipped, "skipped %s: this CPU lacks %s\n", way->name,
                  targets[way->needs].name);
     else if (!installed)
         text_add(&check->skipped, "skipped %s: %s is not installed\n", way->name, way->cc);
-    *skipped = !able || !installed || !device;
+    *skipped = !able || !installed || !allowed;
     return true;
 }
 

@@ -45,7 +45,7 @@ static void check(const char *machine, const char *const *command, uint64_t beyo
     snprintf(path, sizeof path, "%s/all", scratch.path);
     build(&collection, command, path);
     expect_success((const char *[]){EMULATOR, path, NULL});
-    collection_report(&collection, machine);
+    report_machine(machine, collection.count);
     collection_end(&collection);
     scratch_remove(&scratch);
 }

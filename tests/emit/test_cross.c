@@ -89,7 +89,7 @@ static void expect_bits(const struct machine *machine) {
     int status = collection_build(&collection, machine->compiler, path, &said);
     cr_assert_eq(status, 0, "exit status %d\n%s", status, said.bytes ? said.bytes : "");
     expect_success((const char *[]){machine->emulator, path, NULL});
-    collection_report(&collection, machine->name);
+    report_machine(machine->name, collection.count);
     text_free(&said);
     collection_end(&collection);
     scratch_remove(&scratch);

@@ -186,25 +186,40 @@ static void need_tools(const char *compiler, const char *emulator) {
         cr_skip("there is no %s or no %s", compiler, emulator);
 }
 
-static void expect_bits_on(const struct board *board) {
-    struct build build;
+static void run_on(const struct board *board, const char *program) {
     const char *run[MOST_WORDS + 3];
     int count = 0;
-    need_tools(board->compiler[0], board->emulator[0]);
-    begin(&build, board->target);
-    build.collection.weights_form = WEIGHTS_ARRAY;
-    collect_all(&build);
-    build_all(&build, board->compiler);
     while (board->emulator[count]) {
         run[count] = board->emulator[count];
         count++;
     }
     run[count++] = "-kernel";
-    run[count++] = build.program;
+    run[count++] = program;
     run[count] = NULL;
     expect_success(run);
-    collection_report(&build.collection, board->name);
-    end(&build);
+}
+
+/* A board has room for so many graphs, so that there may be several programs. */
+static void expect_bits_on(const struct board *board) {
+    enum { MOST_ON_A_BOARD = 50 };
+    const uint64_t seed = number_from_environment("EIGENTENSOR_SEED", USUAL_SEED);
+    const uint64_t count = number_from_environment("EIGENTENSOR_SMALL_COUNT", USUAL_COUNT);
+    int done = 0;
+    need_tools(board->compiler[0], board->emulator[0]);
+    for (uint64_t first = 0; first < count; first += MOST_ON_A_BOARD) {
+        struct build build;
+        begin(&build, board->target);
+        build.collection.weights_form = WEIGHTS_ARRAY;
+        if (first == 0)
+            collect_stored(&build.collection);
+        for (uint64_t i = first; i < count && i < first + MOST_ON_A_BOARD; i++)
+            collect_random(&build.collection, seed + i);
+        build_all(&build, board->compiler);
+        run_on(board, build.program);
+        done += build.collection.count;
+        end(&build);
+    }
+    report_machine(board->name, done);
 }
 
 /* ---- Cortex-M55, whose vectors of floats lose subnormals ---- */

@@ -53,7 +53,7 @@ static void check(const struct target *target, const char *const *command, uint6
     cr_assert_eq(status, 0, "exit status %d\n%s", status, said.bytes ? said.bytes : "");
     text_free(&said);
     expect_success((const char *[]){"node", RUNNER, path, NULL});
-    collection_report(&collection, target->name);
+    report_machine(target->name, collection.count);
     collection_end(&collection);
     scratch_remove(&scratch);
 }

@@ -239,9 +239,8 @@ void collection_end(struct collection *collection) {
         weights_free(collection->weights[i]);
 }
 
-void collection_report(const struct collection *collection, const char *machine) {
-    const int stored = collection->weights[0] ? STORED_COUNT : 0;
+void report_machine(const char *machine, int graphs) {
     printf("# %s: the same bits in %d random graphs and %d models\n", machine,
-           collection->count - stored, stored);
+           graphs - STORED_COUNT, STORED_COUNT);
     fflush(stdout);
 }

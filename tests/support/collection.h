@@ -34,8 +34,9 @@ void collect_random(struct collection *collection, uint64_t seed);
 int collection_build(const struct collection *collection, const char *const *command,
                      const char *program, struct text *said);
 void collection_end(struct collection *collection);
-/* Prints a line for the table of docs/targets.md: the program ran on that machine. */
-void collection_report(const struct collection *collection, const char *machine);
+/* Prints a line for the table of docs/targets.md: on that machine so many graphs, the stored ones
+ * among them, had the interpreter's bits. */
+void report_machine(const char *machine, int graphs);
 
 /* Runs a command, which must succeed. */
 void expect_success(const char *const *arguments);
