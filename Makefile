@@ -49,6 +49,9 @@ FORTIFY = $(if $(SANITIZE)$(findstring -O0,$(OPTIMIZE)),,-U_FORTIFY_SOURCE -D_FO
 # What is kept for later processes is for one build (runtime/compiled_cache.c).
 LINK = -Wl,-z,relro,-z,now -Wl,--build-id
 LINK_PROGRAM = -pie $(LINK)
+# Objects are the same in whatever folder, since this name of it is, and debuggers look for sources
+# where they run. What gcov counts is found by the folder's own name.
+ANYWHERE = $(if $(findstring coverage,$(SANITIZE)),,PWD=/proc/self/cwd)
 CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(OPTIMIZE) $(WARNINGS) -ffp-contract=off -fPIC $(SANITIZE) \
              -fstack-protector-strong $(FORTIFY) -I. -I$(BUILD)/onnx $(INCLUDES) \
              -idirafter templates/libc -MMD -MP
@@ -183,11 +186,11 @@ $(ONNX_FORMAT).h: compiler/import/onnx.proto | build/setup-run
 	$(call step,gen) mkdir -p $(@D); protoc-c --proto_path=$(<D) --c_out=$(@D) $(<F)
 $(ONNX_FORMAT).c: $(ONNX_FORMAT).h
 $(ONNX_FORMAT).o: $(ONNX_FORMAT).c
-	$(call step,cc) $(CC) $(CFLAGS_ALL) -c $< -o $@
+	$(call step,cc) $(ANYWHERE) $(CC) $(CFLAGS_ALL) -c $< -o $@
 $(call objects,compiler/import/*.c tests/support/onnx_model.c): | $(ONNX_FORMAT).h
 
 $(BUILD)/%.o: %.c | build/setup-run
-	$(call step,cc) mkdir -p $(@D); $(CC) $(CFLAGS_ALL) $(CFLAGS_FILE) -c $< -o $@
+	$(call step,cc) mkdir -p $(@D); $(ANYWHERE) $(CC) $(CFLAGS_ALL) $(CFLAGS_FILE) -c $< -o $@
 
 # These carry other files of the tree inside, word for word.
 $(BUILD)/compiler/emit/templates.o $(BUILD)/runtime/cli/standalone.o \
