@@ -3,6 +3,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "server/http_head.h"
+#include "server/trace.h"
 
 /* The length of the head, given all bytes at once or one more each time. */
 static long head_length(const char *bytes, size_t count) {
@@ -25,6 +26,28 @@ static void check_inside(const struct http_pair *pairs, int count, const char *b
     }
 }
 
+static bool is_hex(const char *text, size_t digits) {
+    return strspn(text, "0123456789abcdef") == digits && !text[digits];
+}
+
+/* What goes into headers and logs has no character that could end them. */
+static void check_trace(const struct http_head *head) {
+    struct trace trace;
+    trace_begin(&trace, head);
+    for (const char *at = trace.request_id; *at; at++)
+        must(*at > ' ' && *at < 0x7f && *at != '"' && *at != '\\', "request id %s",
+             trace.request_id);
+    for (const char *at = trace.state; *at; at++)
+        must(*at >= ' ' && *at < 0x7f, "state %s", trace.state);
+    must(*trace.request_id, "no request id");
+    if (*trace.trace_id)
+        must(is_hex(trace.trace_id, 32) && is_hex(trace.parent_id, 16) &&
+                 is_hex(trace.span_id, 16) && is_hex(trace.flags, 2),
+             "trace %s", trace.trace_id);
+    else
+        must(!*trace.parent_id && !*trace.span_id, "half a trace");
+}
+
 static void read_head(const uint8_t *data, size_t length) {
     struct http_head head;
     struct http_problem problem = {0};
@@ -39,6 +62,7 @@ static void read_head(const uint8_t *data, size_t length) {
         char *path = strdup(head.path);
         must(path && percent_decode(path), "%s", head.path);
         free(path);
+        check_trace(&head);
     } else {
         must(problem.status >= 400 && problem.status < 600 && problem.message, "%d",
              problem.status);

@@ -183,6 +183,12 @@ def test_each_model_has_its_limits():
         put(folder, "a.conf", "# small\nthreads = 1\nrun-timeout = 1\nmax-memory = 2000000\n")
         with Server("--no-aot", "--models", folder) as server:
             assert factor(server, "a") == 2
+            put(folder, "wide.conf", "max-memory = 2000000\n")
+            put(folder, "wide.json", graph_of(2).replace("[4]", "[400000]"))
+            line = server.process.stderr.readline().decode()
+            assert "wide" in line and "more than 2000000" in line, line
+            os.remove(os.path.join(folder, "wide.conf"))
+            assert comes(lambda: has(server, "wide"))
             put(folder, "a.conf", "threads = 0\n")
             line = server.process.stderr.readline().decode()
             assert "a.conf:1: expected max-memory, run-timeout or threads" in line, line
