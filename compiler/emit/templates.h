@@ -20,7 +20,8 @@ extern const char template_byte_order[], template_exact[], template_bits[], temp
     template_branch[], template_sort[], template_unordered[], template_vector[],
     template_versions[];
 extern const char template_tile_small[];
-extern const char template_cuda[], template_cuda_contract[], template_cuda_contract_bytes[];
+extern const char template_cuda[], template_cuda_contract[], template_cuda_contract_bytes[],
+    template_cuda_contract_window[];
 
 enum { MAX_SECTIONS = 512 };
 

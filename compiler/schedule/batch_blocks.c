@@ -214,12 +214,28 @@ static int64_t most_images(const struct graph *graph, int64_t most) {
     return most;
 }
 
-/* A GPU runs whole blocks only: nothing is copied on its way. */
+/* The largest input or sum, for one image: about what a run keeps in memory of one. */
+static int64_t largest_bytes(const struct graph *graph) {
+    int64_t most = 1;
+    for (int i = 0; i < graph->node_count; i++) {
+        const struct node *node = graph->nodes[i];
+        const enum op_class class = op_facts[node->op].class;
+        if ((class == CLASS_CONTRACT || class == CLASS_REDUCE || node->op == OP_INPUT) &&
+            image_bytes(node) > most)
+            most = image_bytes(node);
+    }
+    return most;
+}
+
+/* A GPU runs whole blocks only: nothing is copied on its way. It needs many images at once where
+ * each gives it little to do, and then they take little room. */
 static int choose_gpu_blocks(const struct graph *graph, struct block blocks[MAX_BLOCKS]) {
-    const int64_t images[] = {256, 16, 1}, most = most_images(graph, images[0]);
+    enum { MOST_BYTES = 1 << 28 };
+    const int64_t images[] = {2048, 128, 32, 4, 1}, most = most_images(graph, images[0]);
+    const int64_t bytes = largest_bytes(graph);
     int count = 0;
     for (size_t i = 0; i < sizeof images / sizeof *images; i++)
-        if (images[i] <= most)
+        if (images[i] == 1 || (images[i] <= most && images[i] <= MOST_BYTES / bytes))
             blocks[count++] = (struct block){images[i], images[i]};
     return count;
 }

@@ -2,6 +2,7 @@
 // along the sum or across it, in tiles of several shapes and types.
 #include "templates/cuda/contract.h"
 #include "templates/cuda/contract_bytes.h"
+#include "templates/cuda/contract_window.h"
 
 // ROWS and COLUMNS are the tile's, by so many SUMS a thread, of which STREAM_WIDTH and PANEL_WIDTH
 // are copied together; what lies ALONG the sum has its steps side by side. The sizes come as
@@ -71,6 +72,35 @@ BYTES(s8_u8_64x128, 64, 128, 64, 2, 2, 4, 1, true, 16, false, 4, int8_t, uint8_t
 BYTES(u8_s8_32x32, 32, 32, 64, 2, 2, 2, 2, false, 1, true, 16, uint8_t, int8_t)
 BYTES(s8_s8_16x32, 16, 32, 256, 2, 1, 1, 8, true, 4, false, 1, int8_t, int8_t)
 BYTES(u8_u8_64x32, 64, 32, 128, 3, 2, 1, 4, true, 16, true, 16, uint8_t, uint8_t)
+
+// A window of TAPS that goes along a line: y[rows, columns] of weights x[rows, depth, TAPS] and
+// w[depth, line], whose lines are as long as the columns need, and a multiple of 4.
+#define WINDOW(name, ROWS, FOURS, STEPS, STAGES, TAPS, STRIDE, WIDTH)                              \
+    extern "C" __global__ void name##_kernel(const float *restrict x, const float *restrict w,     \
+                                             float *restrict y, int rows, int columns,             \
+                                             int depth) {                                          \
+        const int line = (STRIDE * (columns - 1) + TAPS + 3) / 4 * 4;                              \
+        contract_window<ROWS, FOURS, STEPS, STAGES, TAPS, STRIDE, WIDTH>(                          \
+            blockIdx.x, rows, (columns + 3) / 4, depth, x, w, depth * line,                        \
+            [=](int row) { return row * depth * TAPS; }, [=](int k) { return k * TAPS; },          \
+            [=](int column) { return STRIDE * column; }, [=](int k) { return k * line; },          \
+            [=](int row, int column, float sum) {                                                  \
+                if (column < columns)                                                              \
+                    y[(long)row * columns + column] = sum;                                         \
+            });                                                                                    \
+    }                                                                                              \
+    extern "C" void name(const void *x, const void *w, void *y, int rows, int columns,             \
+                         int depth) {                                                              \
+        LAUNCH(name##_kernel,                                                                      \
+               (rows + ROWS - 1L) / ROWS * (((columns + 3) / 4 + FOURS - 1L) / FOURS),             \
+               (ROWS / 8) * (FOURS / 2), 0, (const float *)x, (const float *)w, (float *)y, rows,  \
+               columns, depth);                                                                    \
+    }
+
+WINDOW(window_5, 32, 128, 4, 2, 5, 1, 4)
+WINDOW(window_3, 64, 32, 4, 3, 3, 1, 2)
+WINDOW(window_7_by_2, 32, 64, 2, 2, 7, 2, 1)
+WINDOW(window_2, 128, 32, 8, 2, 2, 1, 1)
 
 extern "C" void contractions_run_array(const void *const *, void *const *, const void *, void *) {
 }

@@ -117,6 +117,42 @@ static void check(const struct contraction *how, contracting *call, struct rando
     free(y);
 }
 
+/* Windows that go along a line, by so many elements. */
+static const struct window {
+    const char *name;
+    int taps, stride;
+} windows[] = {{"window_5", 5, 1}, {"window_3", 3, 1}, {"window_7_by_2", 7, 2}, {"window_2", 2, 1}};
+enum { WINDOWS = sizeof windows / sizeof *windows };
+
+static void check_window(const struct window *how, contracting *call, struct random *random) {
+    const int rows = (int)random_between(random, 1, 150),
+              depth = (int)random_between(random, 1, 30);
+    const int columns = (int)random_between(random, 1, 300), taps = how->taps;
+    const int line = (how->stride * (columns - 1) + taps + 3) / 4 * 4;
+    float *x = malloc(sizeof *x * (size_t)rows * (size_t)(depth * taps));
+    float *w = malloc(sizeof *w * (size_t)depth * (size_t)line);
+    float *y = malloc(sizeof *y * (size_t)rows * (size_t)columns);
+    cr_assert(x && w && y);
+    fill(F32, x, (long)rows * depth * taps, random);
+    fill(F32, w, (long)depth * line, random);
+    on_cpu_begin(random_next(random));
+    call(x, w, y, rows, columns, depth);
+    cr_assert_null(on_cpu_error(), "%s: %s", how->name, on_cpu_error());
+    for (long row = 0; row < rows; row++)
+        for (long column = 0; column < columns; column++) {
+            float sum = 0.0f;
+            for (long k = 0; k < depth * (long)taps; k++)
+                sum = fmaf(x[row * depth * taps + k],
+                           w[k / taps * line + how->stride * column + k % taps], sum);
+            cr_assert(memcmp(&sum, &y[row * columns + column], sizeof sum) == 0,
+                      "%s: %d x %d x %d: other bits at %ld, %ld", how->name, rows, columns, depth,
+                      row, column);
+        }
+    free(x);
+    free(w);
+    free(y);
+}
+
 static void check_all(const char *cc) {
     struct et_error error = {0};
     struct executable executable = {0};
@@ -143,6 +179,12 @@ static void check_all(const char *cc) {
         const bool shuffles = element_bytes[contractions[i].stream] == 1; /* 32 times a product */
         for (int size = 0; size < (shuffles ? 3 : SIZES); size++)
             check(&contractions[i], call, &random);
+    }
+    for (int i = 0; i < 4 * WINDOWS; i++) {
+        const struct window *window = &windows[i % WINDOWS];
+        contracting *call = (contracting *)dlsym(executable.code, window->name);
+        cr_assert(call);
+        check_window(window, call, &random);
     }
     executable_free(&executable);
     et_release(source);

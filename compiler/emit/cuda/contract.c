@@ -13,6 +13,7 @@ enum {
     FEW_SUMS = 4096,         /* all together */
     COPIED_BYTES = 16,       /* at most, together, */
     WORD_BYTES = 4,          /* or fewer */
+    FOUR = 4,                /* columns of a window */
     MOST_ELEMENTS = 1 << 30, /* of a buffer, whose addresses are an int then */
 };
 
@@ -46,7 +47,7 @@ static bool is_plain_load(const struct expression *e) {
     return plain;
 }
 
-static int64_t step_of(const struct expression *load, const struct axis *axis) {
+int64_t emit_step_of(const struct expression *load, const struct axis *axis) {
     bool plain = true;
     return index_coefficient(load->index, axis, &plain);
 }
@@ -60,8 +61,8 @@ static void add_axis(struct tile_axes *axes, const struct axis *axis) {
 static bool deal_loops(const struct statement *statement, struct thread_tile *tile) {
     for (int i = 0; i < statement->loop_count; i++) {
         const struct axis *axis = statement->loops[i];
-        const bool of_stream = step_of(tile->stream, axis) != 0;
-        const bool of_panel = step_of(tile->panel, axis) != 0;
+        const bool of_stream = emit_step_of(tile->stream, axis) != 0;
+        const bool of_panel = emit_step_of(tile->panel, axis) != 0;
         if (!of_stream && !of_panel)
             return false;
         add_axis(of_stream && of_panel ? &tile->apart
@@ -77,8 +78,8 @@ static void choose_sides(const struct statement *statement, struct thread_tile *
     const struct expression *a = without_cast(tile->sum->sources[0]);
     const struct expression *b = without_cast(tile->sum->sources[1]);
     const int last = statement->loop_count - 1;
-    const bool swaps = last >= 0 && step_of(a, statement->loops[last]) != 0 &&
-                       step_of(b, statement->loops[last]) == 0;
+    const bool swaps = last >= 0 && emit_step_of(a, statement->loops[last]) != 0 &&
+                       emit_step_of(b, statement->loops[last]) == 0;
     tile->stream = swaps ? b : a;
     tile->panel = swaps ? a : b;
 }
@@ -88,9 +89,10 @@ static void choose_sides(const struct statement *statement, struct thread_tile *
 /* Whether neighbouring steps of the sum are neighbours in memory, and not neighbouring rows. */
 static bool lies_along_steps(const struct expression *load, const struct expression *sum,
                              const struct tile_axes *side) {
-    const bool side_neighbours = side->count > 0 && step_of(load, side->axes[side->count - 1]) == 1;
+    const bool side_neighbours =
+        side->count > 0 && emit_step_of(load, side->axes[side->count - 1]) == 1;
     return !side_neighbours && sum->axis_count > 0 &&
-           step_of(load, sum->axes[sum->axis_count - 1]) == 1;
+           emit_step_of(load, sum->axes[sum->axis_count - 1]) == 1;
 }
 
 /* Whether the buffer begins at a multiple of so many bytes: so does all memory that a kernel gets,
@@ -108,15 +110,16 @@ static bool begins_aligned(const struct emitter *emitter, const struct buffer *b
 static int64_t side_by_side(const struct expression *load, int *count,
                             const struct axis *const *axes) {
     int64_t run = 1;
-    while (*count > 0 && (axes[*count - 1]->extent == 1 || step_of(load, axes[*count - 1]) == run))
+    while (*count > 0 &&
+           (axes[*count - 1]->extent == 1 || emit_step_of(load, axes[*count - 1]) == run))
         run *= axes[--*count]->extent;
     return run;
 }
 
-static bool steps_are_multiples(const struct expression *load, int count,
-                                const struct axis *const *axes, int64_t of) {
+bool emit_steps_are(const struct expression *load, int count, const struct axis *const *axes,
+                    int64_t of) {
     for (int i = 0; i < count; i++)
-        if (axes[i]->extent > 1 && step_of(load, axes[i]) % of != 0)
+        if (axes[i]->extent > 1 && emit_step_of(load, axes[i]) % of != 0)
             return false;
     return true;
 }
@@ -126,9 +129,9 @@ static bool fits_width(const struct emitter *emitter, const struct thread_tile *
                        const struct expression *load, const struct tile_axes *axes, int steps,
                        int places, int64_t run, int width) {
     return run % width == 0 && load->index->constant % width == 0 &&
-           steps_are_multiples(load, steps, tile->sum->axes, width) &&
-           steps_are_multiples(load, places, axes->axes, width) &&
-           steps_are_multiples(load, tile->apart.count, tile->apart.axes, width) &&
+           emit_steps_are(load, steps, tile->sum->axes, width) &&
+           emit_steps_are(load, places, axes->axes, width) &&
+           emit_steps_are(load, tile->apart.count, tile->apart.axes, width) &&
            begins_aligned(emitter, load->buffer);
 }
 
@@ -208,21 +211,27 @@ bool emit_find_tile(struct emitter *emitter, const struct statement *statement, 
     }
     tile->stream_side = side_of(emitter, tile, tile->stream, &tile->rows);
     tile->panel_side = side_of(emitter, tile, tile->panel, &tile->columns);
-    return emit_choose_tile(emitter, nests, tile);
+    if (!emit_choose_tile(emitter, nests, tile))
+        return false;
+    if (nests == 1)
+        emit_choose_window(emitter, begins_aligned(emitter, tile->panel->buffer), tile);
+    return true;
 }
 
 /* ---- What the tile is told ---- */
 
-/* Names axes by the position among all of them together. */
-static void name_axes(struct emitter *emitter, int count, const struct axis *const *axes,
-                      const char *stem, const char *position) {
+/* Names axes by the position among all of them together, of which the last has `last` places; gives
+ * the name of that. */
+static const char *name_axes(struct emitter *emitter, int count, const struct axis *const *axes,
+                             int64_t last, const char *stem, const char *position) {
     struct arena *arena = emitter->ir->arena;
+    const char *name = "0";
     int64_t inner = 1;
     for (int i = 0; i < count; i++)
-        inner *= axes[i]->extent;
+        inner *= i < count - 1 ? axes[i]->extent : last;
     const int64_t all = inner;
     for (int i = 0; i < count; i++) {
-        const int64_t outer = all / inner, extent = axes[i]->extent;
+        const int64_t extent = i < count - 1 ? axes[i]->extent : last, outer = all / inner;
         const bool alone = extent == all, none = extent == 1 && !alone;
         const char *text = position;
         inner /= extent;
@@ -230,11 +239,22 @@ static void name_axes(struct emitter *emitter, int count, const struct axis *con
             text = arena_format(arena, "%s / %" PRId64, text, inner);
         if (outer > 1)
             text = arena_format(arena, "%s %% %" PRId64, text, extent);
-        const char *name = alone ? position : none ? "0" : emit_local_name(emitter, stem);
+        name = alone ? position : none ? "0" : emit_local_name(emitter, stem);
         if (!alone && !none)
             emit_line(emitter, "const int %s = %s;", name, text);
         emit_name_axis(emitter, axes[i], name);
     }
+    return name;
+}
+
+static int64_t last_extent(int count, const struct axis *const *axes) {
+    return count ? axes[count - 1]->extent : 1;
+}
+
+/* Of columns: with those that are none, where they go by fours. */
+static int64_t last_column_extent(const struct thread_tile *tile) {
+    const int64_t extent = last_extent(tile->columns.count, tile->columns.axes);
+    return tile->taps ? (extent + FOUR - 1) / FOUR * FOUR : extent;
 }
 
 /* What some axes add to the place of what is loaded. */
@@ -245,15 +265,15 @@ static const struct index *part_of_index(struct emitter *emitter, const struct e
     for (int i = 0; i < count; i++)
         if (axes[i]->extent > 1)
             sum = index_add(ir, sum,
-                            index_scale(ir, index_axis(ir, axes[i]), step_of(load, axes[i])));
+                            index_scale(ir, index_axis(ir, axes[i]), emit_step_of(load, axes[i])));
     return sum;
 }
 
 /* A function from the position among axes to what they add. */
 static void emit_offsets(struct emitter *emitter, const struct expression *load, int count,
-                         const struct axis *const *axes, const char *position) {
+                         const struct axis *const *axes, int64_t last, const char *position) {
     emit_open(emitter, "[=](int %s) {", position);
-    name_axes(emitter, count, axes, "at", position);
+    name_axes(emitter, count, axes, last, "at", position);
     const struct index *part = part_of_index(emitter, load, count, axes);
     if (index_is_constant(part, 0))
         emit_line(emitter, "(void)%s;", position);
@@ -284,10 +304,18 @@ static void emit_sum_store(struct emitter *emitter, const struct statement *stat
         emit_line(emitter, "(void)row0;");
     if (!tile->columns.count)
         emit_line(emitter, "(void)column0;");
-    name_axes(emitter, tile->rows.count, tile->rows.axes, "i", "row0");
-    name_axes(emitter, tile->columns.count, tile->columns.axes, "i", "column0");
+    const int64_t last = last_extent(tile->columns.count, tile->columns.axes);
+    name_axes(emitter, tile->rows.count, tile->rows.axes,
+              last_extent(tile->rows.count, tile->rows.axes), "i", "row0");
+    const char *column = name_axes(emitter, tile->columns.count, tile->columns.axes,
+                                   last_column_extent(tile), "i", "column0");
+    const bool guards = last != last_column_extent(tile);
+    if (guards)
+        emit_open(emitter, "if (%s < %" PRId64 ") {", column, last);
     emit_name_expression(emitter, tile->sum, "sum0");
     emit_store(emitter, store);
+    if (guards)
+        emit_close(emitter);
     emit_end_scope(emitter);
     emit_line(emitter, "});");
 }
@@ -305,6 +333,10 @@ static void begin_tile(struct emitter *emitter, const struct thread_tile *tile) 
                   tile->tile_rows, tile->tile_columns, tile->steps, tile->stages, tile->row_warps,
                   tile->column_warps, tile->depth_warps, stream->along ? "true" : "false",
                   stream->width, panel->along ? "true" : "false", panel->width);
+    else if (tile->taps)
+        emit_line(emitter, "contract_window<%d, %d, %d, %d, %d, %d, %d>(", tile->tile_rows,
+                  tile->tile_fours, tile->steps, tile->stages, tile->taps, tile->stride,
+                  panel->width);
     else
         emit_line(emitter, "contract_tile<%d, %d, %d, %d, %d, %d, %s, %s, %s>(",
                   tile->thread_rows * tile->row_sums, tile->thread_columns * tile->column_sums,
@@ -313,27 +345,44 @@ static void begin_tile(struct emitter *emitter, const struct thread_tile *tile) 
                   dtype_facts[tile->sum->dtype].c_type);
 }
 
+/* How much there is, where it lies, and functions for what lies where. Of a window the taps are the
+ * tile's own. */
+static void emit_tile_operands(struct emitter *emitter, const struct thread_tile *tile,
+                               const char *block) {
+    const struct expression *sum = tile->sum;
+    const struct tile_axes *rows = &tile->rows, *columns = &tile->columns;
+    const int steps = sum->axis_count - (tile->taps > 0);
+    emit_line(emitter, "%s, %" PRId64 ", %" PRId64 ", %" PRId64 ",", block, rows->extent,
+              tile->taps ? tile->fours : columns->extent,
+              tile->taps ? tile->depth / tile->taps : tile->depth);
+    emit_line(emitter, "%s,", operand_of(emitter, tile->stream, &tile->apart));
+    emit_line(emitter, "%s,", operand_of(emitter, tile->panel, &tile->apart));
+    if (tile->taps)
+        emit_line(emitter, "%" PRId64 ",", tile->panel->buffer->elements);
+    emit_offsets(emitter, tile->stream, rows->count, rows->axes,
+                 last_extent(rows->count, rows->axes), "row0");
+    emit_offsets(emitter, tile->stream, steps, sum->axes, last_extent(steps, sum->axes), "step0");
+    emit_offsets(emitter, tile->panel, columns->count, columns->axes, last_column_extent(tile),
+                 "column0");
+    emit_offsets(emitter, tile->panel, steps, sum->axes, last_extent(steps, sum->axes), "step0");
+}
+
 void emit_thread_tile(struct emitter *emitter, const struct statement *statement,
                       const struct thread_tile *tile, const char *block) {
     struct statement *const nest[] = {(struct statement *)statement};
-    const struct expression *sum = tile->sum;
-    sections_want(&emitter->sections, tile->bytes ? "contract_bytes" : "contract_tile");
+    sections_want(&emitter->sections, tile->bytes  ? "contract_bytes"
+                                      : tile->taps ? "contract_window"
+                                                   : "contract_tile");
     emit_begin_statements(emitter, nest, 1);
     if (tile->apart.count) {
         emit_line(emitter, "const int apart0 = %s / %" PRId64 ";", block, tile->blocks);
-        name_axes(emitter, tile->apart.count, tile->apart.axes, "g", "apart0");
+        name_axes(emitter, tile->apart.count, tile->apart.axes,
+                  last_extent(tile->apart.count, tile->apart.axes), "g", "apart0");
         block = arena_format(emitter->ir->arena, "%s %% %" PRId64, block, tile->blocks);
     }
     begin_tile(emitter, tile);
     emit_begin_scope(emitter);
-    emit_line(emitter, "%s, %" PRId64 ", %" PRId64 ", %" PRId64 ",", block, tile->rows.extent,
-              tile->columns.extent, tile->depth);
-    emit_line(emitter, "%s,", operand_of(emitter, tile->stream, &tile->apart));
-    emit_line(emitter, "%s,", operand_of(emitter, tile->panel, &tile->apart));
-    emit_offsets(emitter, tile->stream, tile->rows.count, tile->rows.axes, "row0");
-    emit_offsets(emitter, tile->stream, sum->axis_count, sum->axes, "step0");
-    emit_offsets(emitter, tile->panel, tile->columns.count, tile->columns.axes, "column0");
-    emit_offsets(emitter, tile->panel, sum->axis_count, sum->axes, "step0");
+    emit_tile_operands(emitter, tile, block);
     emit_sum_store(emitter, statement, tile);
     emit_end_scope(emitter);
 }

@@ -85,7 +85,8 @@ static void declare_array(struct emitter *emitter, const char *type, const char 
 }
 
 static const char *const templates[] = {template_cuda, template_cuda_contract,
-                                        template_cuda_contract_bytes, NULL};
+                                        template_cuda_contract_bytes, template_cuda_contract_window,
+                                        NULL};
 
 const struct emit_backend emit_cuda = {
     .name = "cuda",

@@ -63,9 +63,18 @@ struct thread_tile {
     int tile_rows, tile_columns;              /* sums of a block, */
     int row_warps, column_warps, depth_warps; /* which warps share, or steps of them */
     int steps, stages; /* of the sum, for which a stage of shared memory has room */
+    int taps, stride;  /* of a window that stays in registers; taps 0: it does not */
+    int64_t fours;     /* columns by fours, which a line may end within, */
+    int tile_fours;    /* and those of a block */
+    double time;       /* that it takes, by the model */
     int64_t blocks;    /* of threads, for one position of the loops that both operands have */
     int least_blocks;  /* that a multiprocessor is to hold at once */
 };
+/* How many elements a step along an axis is, of what is loaded; whether such steps are multiples.
+ */
+int64_t emit_step_of(const struct expression *load, const struct axis *axis);
+bool emit_steps_are(const struct expression *load, int count, const struct axis *const *axes,
+                    int64_t of);
 /* Whether the statement is best said so, in a kernel of that many nests. */
 bool emit_find_tile(struct emitter *emitter, const struct statement *statement, int nests,
                     struct thread_tile *tile);
@@ -76,6 +85,12 @@ void emit_thread_tile(struct emitter *emitter, const struct statement *statement
 
 /* Chooses the shape of a tile whose operands are known. False where none fits. */
 bool emit_choose_tile(const struct emitter *emitter, int nests, struct thread_tile *tile);
+
+/* ---- window.c ---- */
+
+/* Takes a window instead of a tile that was chosen, where that takes less time. `aligned`: the
+ * panel's buffer begins at a multiple of 16 bytes. */
+bool emit_choose_window(const struct emitter *emitter, bool aligned, struct thread_tile *tile);
 
 /* ---- bytes.c ---- */
 

@@ -142,6 +142,7 @@ bool emit_choose_tile(const struct emitter *emitter, int nests, struct thread_ti
         }
     }
     *tile = best;
+    tile->time = least;
     tile->blocks = all_blocks(tile) / tile->apart.extent;
     tile->least_blocks =
         (tile->row_sums * tile->column_sums >= MANY_SUMS ? 256 : 512) / tile->threads;
