@@ -7,11 +7,12 @@
 #include "tests/support/differ.h"
 #include "tests/support/random_graph.h"
 
-enum { USUAL_COUNT = 200, USUAL_SEED = 1, BATCH = 50 };
+/* A text for batches has each kernel for five blocks of images. */
+enum { USUAL_COUNT = 200, USUAL_BATCHED = 100, USUAL_SEED = 1, BATCH = 50 };
 
-static void check_mode(const char *name) {
+static void check_mode(const char *name, uint64_t usual) {
     uint64_t seed = number_from_environment("EIGENTENSOR_SEED", USUAL_SEED);
-    uint64_t left = number_from_environment("EIGENTENSOR_CUDA_COUNT", USUAL_COUNT);
+    uint64_t left = number_from_environment("EIGENTENSOR_CUDA_COUNT", usual);
     for (; left > 0; seed += BATCH) {
         struct text report = {0};
         int count = left < BATCH ? (int)left : BATCH;
@@ -23,15 +24,15 @@ static void check_mode(const char *name) {
 }
 
 Test(cuda_graphs, random_ones_by_gcc, .timeout = 600) {
-    check_mode("cuda-gcc");
+    check_mode("cuda-gcc", USUAL_COUNT);
 }
 
 Test(cuda_graphs, random_ones_by_clang, .timeout = 600) {
-    check_mode("cuda-clang");
+    check_mode("cuda-clang", USUAL_COUNT);
 }
 
 Test(cuda_graphs, batches, .timeout = 600) {
-    check_mode("cuda-batch");
+    check_mode("cuda-batch", USUAL_BATCHED);
 }
 
 static const char *const paths[] = {
