@@ -39,12 +39,23 @@ static int takes_more(const struct graph *graph) {
 }
 #endif
 
-/* Never freed. Small C libraries have malloc alone. */
+/* What a graph takes, until the next: small C libraries have malloc alone, and boards few bytes. */
+static char *taken[2 + 2 * MOST_TENSORS];
+static int taken_count;
+
 static void *room(size_t bytes) {
     char *memory = (char *)malloc(bytes + 127);
-    if (!memory)
+    if (!memory) {
+        printf("no memory for %lu bytes\n", (unsigned long)bytes);
         exit(2);
+    }
+    taken[taken_count++] = memory;
     return memory + (64 - (uintptr_t)memory % 64) % 64;
+}
+
+static void release(void) {
+    while (taken_count > 0)
+        free(taken[--taken_count]);
 }
 
 static void *read_next(FILE *file, size_t bytes) {
@@ -75,6 +86,7 @@ static int differs(const struct graph *graph) {
             differing = 1;
         }
     fclose(file);
+    release();
     return differing;
 }
 
