@@ -1,7 +1,8 @@
 """python bench/scale.py ENGINE WORKLOAD ROWS [TIMES]: how much of what single processes do side by
-side an engine of two workers does, in rows per second: dask, ray or spark over the workloads and
-Parquet files of examples/scale. Runs take turns; the engine is started once, and has run once. Load
-of other processes shows in both."""
+side an engine of two workers does: dask, ray or spark over the workloads and Parquet files of
+examples/scale. Runs take turns; the engine is started once, and has run once. In rows per second,
+where the load of other processes shows, and in seconds of CPU of all processes, where it shows
+less. Needs psutil beside the engine."""
 
 import importlib
 import shutil
@@ -12,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
 from pyarrow import dataset
 
 SCALE = Path(__file__).resolve().parents[1] / "examples/scale"
@@ -52,10 +54,22 @@ class Alone:
             process.wait()
 
 
-def seconds(work):
-    since = time.perf_counter()
+def cpu_of(processes):
+    """Seconds of CPU that they have taken, with those of children that ended."""
+    total = 0
+    for process in processes:
+        try:
+            total += sum(process.cpu_times()[:4])
+        except psutil.NoSuchProcess:
+            pass
+    return total
+
+
+def cost(work, processes):
+    """Seconds of time and of CPU."""
+    since, before = time.perf_counter(), cpu_of(processes())
     work()
-    return time.perf_counter() - since
+    return time.perf_counter() - since, cpu_of(processes()) - before
 
 
 def main(engine, workload, rows, times="5"):
@@ -67,14 +81,27 @@ def main(engine, workload, rows, times="5"):
         def by_engine():
             shutil.rmtree(f"{folder}/engine", ignore_errors=True)
             module.score(started, scorer, rows, f"{folder}/engine")
-        by_engine(), alone.run()
-        found = [(seconds(by_engine), seconds(alone.run)) for _ in range(int(times))]
+
+        def processes_alone():
+            return [psutil.Process(each.pid) for each in alone.processes]
+
+        def processes_of_engine():
+            this = psutil.Process()
+            found = [this, *this.children(recursive=True)]
+            return [each for each in found if each not in processes_alone()]
+        by_engine()
+        alone.run()
+        found = [(*cost(by_engine, processes_of_engine), *cost(alone.run, processes_alone))
+                 for _ in range(int(times))]
         alone.end()
         digests = {scorer.result_digest(f"{folder}/{kind}", "id") for kind in ("engine", "alone")}
     print()
-    for name, column in zip((engine, "two processes"), zip(*found)):
-        print(f"{name:14} {count / statistics.median(column):12,.0f} rows/s")
-    print(f"{'ratio':14} {statistics.median(b / a for a, b in found):12.2f}")
+    for name, i in ((engine, 0), ("two processes", 2)):
+        times, cpus = zip(*(turn[i:i + 2] for turn in found))
+        print(f"{name:14} {count / statistics.median(times):12,.0f} rows/s "
+              f"{statistics.median(cpus):8.2f} s of CPU")
+    ratios = [statistics.median(turn[i + 2] / turn[i] for turn in found) for i in (0, 1)]
+    print(f"{'ratio':14} {ratios[0]:12.2f}        {ratios[1]:8.2f}")
     print(*digests)
     return len(digests) != 1
 
