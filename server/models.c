@@ -245,9 +245,17 @@ bool models_remove(struct models *models, const char *name) {
     if (model)
         models->items[place] = NULL;
     pthread_mutex_unlock(&models->lock);
+    atomic_fetch_add(&models->removed, model != NULL);
     if (model)
         models_give_back(models, model);
     return model;
+}
+
+bool models_has(struct models *models, int index) {
+    pthread_mutex_lock(&models->lock);
+    bool found = models->items[index];
+    pthread_mutex_unlock(&models->lock);
+    return found;
 }
 
 struct model *models_take(struct models *models, const char *name) {

@@ -15,6 +15,7 @@ struct models {
     struct model *items[MODELS_MOST]; /* by index; NULL: none */
     int users[MODELS_MOST];           /* models with that index, also those not served any more */
     uint64_t opened;
+    atomic_ulong removed; /* how many were, so far */
     pthread_t builder;
     bool builds;   /* with gcc what is served */
     bool building; /* there is a thread for it */
@@ -57,6 +58,8 @@ void models_serve(struct models *models, struct model *model);
 /* False: there is none of that name. */
 bool models_remove(struct models *models, const char *name);
 
+/* Whether there is one with that index. */
+bool models_has(struct models *models, int index);
 /* Holds one; without a name the first. NULL: there is none. */
 struct model *models_take(struct models *models, const char *name);
 void models_give_back(struct models *models, struct model *model);

@@ -167,6 +167,16 @@ static void check_failures(struct failures before, struct reply *reply, enum err
         reply_error(reply, style, 503, "out of memory");
 }
 
+/* Frees what it has to run models in that are not served any more. */
+static void forget_removed(struct worker *worker) {
+    struct models *models = &worker->server->models;
+    unsigned long removed = atomic_load(&models->removed);
+    for (int i = 0; i < MODELS_MOST && removed != worker->removed; i++)
+        if (worker->memory[i].workspace && !models_has(models, i))
+            model_memory_free(&worker->memory[i]);
+    worker->removed = removed;
+}
+
 static void handle(struct worker *worker, struct request *request, struct reply *reply,
                    const struct route *route) {
     struct text inflated = {0};
@@ -180,6 +190,7 @@ static void handle(struct worker *worker, struct request *request, struct reply 
         check_failures(before, reply, route->style);
     text_free(&inflated);
     worker_let_go(worker);
+    forget_removed(worker);
 #ifdef __GLIBC__
     if (request->body_bytes > LARGE_BODY_BYTES)
         malloc_trim(0); /* many small values: the allocator would keep them */

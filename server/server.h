@@ -1,6 +1,8 @@
 /* The server: what its parts share.
  *
- *     options -> models, files, log -> HTTP (http.c, connections.c) -> router.c -> a handler
+ *     options -> models, files, log -> HTTP (http.c, connection.c) -> router.c -> a handler
+ *     a folder (folder.c) -> models.c, which handlers hold models of
+ *     a handler -> batcher.c, where requests wait for each other -> the handler's second half
  *
  * Handlers see a struct request and fill a struct reply; they know nothing of HTTP's library. */
 #ifndef EIGENTENSOR_SERVER_H
@@ -33,6 +35,7 @@ struct server {
 struct worker {
     struct server *server;
     struct model *held;                      /* by the request, until it is answered; or NULL */
+    unsigned long removed;                   /* models, when it last looked whether any was */
     struct model_memory memory[MODELS_MOST]; /* by a model's index: filled when it is first run */
 };
 struct worker *worker_new(struct server *server);

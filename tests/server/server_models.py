@@ -101,6 +101,28 @@ def test_what_comes_is_built_with_gcc_too():
         assert infer(server, "a")["parameters"]["mode"] == "aot" and factor(server, "a") == 2
 
 
+def test_what_goes_leaves_no_memory():
+    count = 4_000_000
+    wide = graph_of(2).replace("[4]", f"[{count}]")
+    header = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [count],
+                                     "parameters": {"binary_data_size": 4 * count}}],
+                         "parameters": {"binary_data_output": True}}).encode()
+    with folder_with(a=graph_of(2), wide=wide) as folder:
+        options = "--models", folder, "--threads", "1", "--max-body", str(8 * count)
+        with Server("--no-aot", *options) as server:
+            before = server.resident()
+            status, _, _ = server.request(
+                "POST", "/v2/models/wide/infer", header + bytes(4 * count),
+                {"Content-Type": "application/octet-stream",
+                 "Inference-Header-Content-Length": str(len(header))})
+            assert status == 200
+            assert SANITIZED or server.resident() - before > 8 * count, "it took nothing"
+            os.remove(os.path.join(folder, "wide.json"))
+            assert comes(lambda: not has(server, "wide"))
+            assert factor(server, "a") == 2  # the worker has been at work since
+            assert SANITIZED or server.resident() - before < 4 * count, "it keeps what it took"
+
+
 def test_one_of_two_is_served():
     with folder_with(a=graph_of(2)) as folder:
         put(folder, "a/x.json", graph_of(4))
