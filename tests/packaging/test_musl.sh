@@ -16,9 +16,11 @@ for name in jansson.h jansson_config.h libtcc.h zlib.h zconf.h png.h pngconf.h p
 done
 cd "$top" || exit 1
 
-# What is compiled for other CPUs (runtime/kernels/sets.def) asks nothing of the C library.
+# What is compiled for other CPUs (runtime/kernels/sets.def) asks nothing of the C library, and that
+# of browsers is none's.
 find compiler runtime server -name '*.c' \
-    -not -path 'runtime/kernels/*_*' -not -path 'runtime/shared/*' -print0 |
+    -not -path 'runtime/kernels/*_*' -not -path 'runtime/shared/*' \
+    -not -path 'server/browser/*' -print0 |
     xargs -0 -n 16 -P 2 musl-gcc -std=gnu11 -D_GNU_SOURCE -fsyntax-only -Wall -Wextra -Werror -I. \
         -I"$build/onnx" -I"$build/server" -isystem "$work/headers" -idirafter templates/libc \
         >"$work/said" 2>&1 || wrong "$(head -n 20 "$work/said")"
