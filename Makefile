@@ -12,6 +12,7 @@
 # make coverage  which lines the tests run, by room
 # make targets   docs/targets.md anew: the machines that emitted C runs on
 # make cuda-test   random graphs on an NVIDIA GPU, held against the interpreter
+# make cuda-bench  models on it beside PyTorch, of TORCH_PYTHON
 # make install   programs, library, header, manuals, completions below PREFIX (/usr/local);
 #                make uninstall takes them away; DESTDIR is put before every path
 # make dist      eigentensor-VERSION.tar.gz of what is committed, the same bytes anywhere
@@ -82,7 +83,7 @@ UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 MODEL = models/mnist/mnist
 
 .PHONY: always all library shared static run targets serve site model model-int8 generated check \
-        test asan test-programs cuda-test stage install uninstall dist wheel abi docs chosen \
+        test asan test-programs cuda-test cuda-bench stage install uninstall dist wheel abi docs chosen \
         sanitized coverage fuzz fuzz-build fuzz-programs tsan tsan-build tsan-programs lint setup \
         bench bench-programs bench-graphs math-digests clean
 .SECONDARY:
@@ -311,6 +312,10 @@ GRAPHS_ON_GPU = 3000
 SEED = 1
 cuda-test: $(BUILD)/tests/cuda/device
 	tests/cuda/device.sh $< $(GRAPHS_ON_GPU) $(SEED)
+
+# Models on a GPU beside PyTorch, which a Python of the user's must have.
+cuda-bench: $(BUILD)/tests/cuda/device $(BUILD)/eigentensor
+	mkdir -p $(BUILD)/bench/cuda; $${TORCH_PYTHON:-python3} bench/cuda.py $(BUILD)/bench/cuda
 
 # What has threads, under ThreadSanitizer. Criterion's own main does not run there.
 TSAN_TESTS = $(addprefix $(BUILD)/tests/,runtime/test_pool server/test_server \
