@@ -7,13 +7,9 @@
 #define ET_TEMPLATES_TILE_SMALL_H
 
 //: section small_loops needs tile_walk
-// A tile becomes part of each kernel that calls it, where all its strides are constants; where code
-// is to be small, all kernels may share it.
-#ifdef __OPTIMIZE_SIZE__
-#define SMALL_TILE static __attribute__((unused)) void
-#else
+// A tile becomes part of each kernel that calls it, where all its strides are constants; shared by
+// kernels, it would look up each of them in every step, in more code.
 #define SMALL_TILE static inline __attribute__((always_inline)) void
-#endif
 // Unrolled, the innermost loop would load what later steps need, and sums would leave registers.
 #if defined __clang__
 #define SMALL_KEEP_LOOP _Pragma("clang loop unroll(disable)")
@@ -72,10 +68,38 @@ static inline uint32_t dot_add(uint32_t sum, dot_stream x, dot_panel y) {
 }
 #endif
 
+//: section small_dot_vectors needs small_dot
+//: names dot_vector dot_vector_of_stream dot_vector_of_panel dot_vector_add dot_vector_sum
+//: macros DOT_VECTORS
+// Sixteen at once, where vectors of integers are. The instruction takes bytes of one kind: of the
+// stream they are 128 less than they should be, as int8, so that sums lack 128 times that of the
+// panel.
+#if defined __ARM_FEATURE_MVE && defined __GNUC__
+#include <arm_mve.h>
+#define DOT_VECTORS
+typedef int8x16_t dot_vector;
+static inline dot_vector dot_vector_of_stream(const uint8_t *from) {
+    return vreinterpretq_s8_u8(veorq_u8(vldrbq_u8(from), vdupq_n_u8(128)));
+}
+static inline dot_vector dot_vector_of_panel(const int8_t *from) {
+    return vldrbq_s8(from);
+}
+static inline uint32_t dot_vector_add(uint32_t sum, dot_vector x, dot_vector y) {
+    return (uint32_t)vmladavaq_s8((int32_t)sum, x, y);
+}
+static inline uint32_t dot_vector_sum(uint32_t sum, dot_vector y) {
+    return (uint32_t)vaddvaq_s8((int32_t)sum, y);
+}
+#endif
+
 //: section small_optimize
-// No bit of any result depends on it.
+// No bit of any result depends on it. What is loaded or computed ahead of its use takes registers
+// from sums.
 #if defined __GNUC__ && __GNUC__ >= 8 && !defined __clang__ && defined __OPTIMIZE__
-#pragma GCC optimize("no-math-errno,no-trapping-math")
+#pragma GCC optimize("no-math-errno,no-trapping-math,no-schedule-insns,no-tree-pre")
+#if defined __ARM_FEATURE_MVE // else gcc 12 writes vcvtne.f32.s32, which its assembler refuses
+#pragma GCC optimize("no-if-conversion2")
+#endif
 #endif
 //: end
 

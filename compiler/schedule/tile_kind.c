@@ -22,8 +22,9 @@ static const struct tile_width shapes_of_lane_dots[] = {
  * target's row says; pooling begins with four. */
 static const struct tile_width small_tiles[] = {
     {false, 4, 6}, {false, 8, 3}, {true, 4, 6}, {true, 8, 3}};
-/* Sums of integers share their registers with addresses. */
-static const struct tile_width small_dots[] = {{false, 1, 4}, {false, 2, 2}, {false, 4, 1}};
+/* Sums of integers share their registers with addresses. Of one column the panel lies as the stream
+ * does, so that both are read by the same steps, and vectors of integers take them. */
+static const struct tile_width small_dots[] = {{false, 1, 4}};
 static const struct tile_width small_lane_dots[] = {{true, 4, 1}};
 /* Of kinds that run as plain loops there. */
 static const struct tile_width no_tiles[] = {{false, 0, 0}};
@@ -58,6 +59,10 @@ const struct tile_kind *tile_kind_find(enum dtype stream, enum dtype panel, enum
 const struct tile_kind *tile_kind_of(enum dtype a, enum dtype b, enum dtype output) {
     const struct tile_kind *kind = tile_kind_find(a, b, output);
     return kind ? kind : tile_kind_find(b, a, output);
+}
+
+int tile_kind_vector(const struct tile_kind *kind, const struct target *target) {
+    return kind->group > 1 && target == &targets[TARGET_CORTEX_M55] ? 16 : 0;
 }
 
 struct tile_widths tile_kind_widths(const struct tile_kind *kind, const struct target *target) {

@@ -37,6 +37,10 @@ const struct tile_kind *tile_kind_find(enum dtype stream, enum dtype panel, enum
 /* The same where either operand may be the stream. */
 const struct tile_kind *tile_kind_of(enum dtype a, enum dtype b, enum dtype output);
 
+/* Bytes that an instruction multiplies by as many others and adds up, on a target that has vectors
+ * of integers and none of floats that keep every bit; 0: there is none for this kind. */
+int tile_kind_vector(const struct tile_kind *kind, const struct target *target);
+
 /* The widths of a kind that there are for a target, the narrower first. */
 struct tile_widths {
     int count;

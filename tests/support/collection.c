@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "compiler/base/byte_order.h"
+#include "compiler/base/random.h"
 #include "compiler/import/model_file.h"
 #include "runtime/backend/process.h"
+#include "tests/support/narrow_graphs.h"
 #include "tests/support/random_graph.h"
 #include "tests/support/trial.h"
 
@@ -193,6 +195,37 @@ void collect_stored(struct collection *collection) {
     }
 }
 
+/* Integers of any bits as all weights. */
+static void fill_weights(struct collection *collection, struct graph *graph) {
+    uint64_t state = STORED_SEED;
+    for (int i = 0; i < graph->node_count; i++) {
+        struct node *node = graph->nodes[i];
+        if (node->op != OP_WEIGHT)
+            continue;
+        const size_t count = (size_t)node_bytes(node);
+        uint8_t *bytes = arena_array(&collection->arena, uint8_t, count);
+        cr_assert(bytes && dtype_is_integer(node->dtype));
+        for (size_t k = 0; k < count; k++)
+            bytes[k] = (uint8_t)next_random(&state);
+        node->value = bytes;
+        node->value_count = node_elements(node);
+    }
+}
+
+void collect_narrow(struct collection *collection) {
+    static const struct {
+        const char *name;
+        struct graph *(*make)(struct tensor_context *context, struct et_error *error);
+    } makers[] = {{"byte_products", byte_products}, {"byte_convolutions", byte_convolutions}};
+    struct et_error error = {0};
+    for (size_t i = 0; i < sizeof makers / sizeof *makers; i++) {
+        struct graph *graph = makers[i].make(tensor_context_new(makers[i].name), &error);
+        cr_assert(graph, "%s: %s", makers[i].name, error.message);
+        fill_weights(collection, graph);
+        collect(collection, makers[i].name, graph, STORED_SEED);
+    }
+}
+
 void collect_random(struct collection *collection, uint64_t seed) {
     struct et_error error = {0};
     char name[32];
@@ -237,10 +270,11 @@ void collection_end(struct collection *collection) {
     text_free(&collection->table);
     for (int i = 0; i < STORED_COUNT; i++)
         weights_free(collection->weights[i]);
+    arena_free(&collection->arena);
 }
 
 void report_machine(const char *machine, int graphs) {
-    printf("# %s: the same bits in %d random graphs and %d models\n", machine,
+    printf("# %s: the same bits in %d small graphs and %d models\n", machine,
            graphs - STORED_COUNT, STORED_COUNT);
     fflush(stdout);
 }

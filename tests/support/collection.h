@@ -23,11 +23,13 @@ struct collection {
     int source_count;
     struct text includes, table; /* includes: and functions */
     struct weights *weights[STORED_COUNT];
+    struct arena arena; /* of other weights */
 };
 
-/* The stored networks, of float32 and of 8-bit integers, and an LSTM of PyTorch; the random graph
- * of a seed. */
+/* The stored networks, of float32 and of 8-bit integers, and an LSTM of PyTorch; products of 8-bit
+ * integers of any extents; the random graph of a seed. */
 void collect_stored(struct collection *collection);
+void collect_narrow(struct collection *collection);
 void collect_random(struct collection *collection, uint64_t seed);
 /* Builds the program: `command` is the compiler and its options, ends with NULL and knows nothing
  * of files; `said` gets its messages. Gives the exit status. */

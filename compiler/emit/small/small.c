@@ -169,15 +169,54 @@ static void add_step(const struct small_tile *small) {
     }
 }
 
+/* Whether the tile has vectors for its innermost loop, where panel and stream lie alike. */
+static bool has_vectors(const struct small_tile *small) {
+    return small->tile->columns == 1 &&
+           tile_kind_vector(small->tile->kind, small->emitter->ir->target) > 0;
+}
+
+/* As many steps as vectors take at once; the loop behind it takes those that are left. */
+static void add_vectors(struct small_tile *small) {
+    struct arena *arena = small->emitter->ir->arena;
+    const int bytes = tile_kind_vector(small->tile->kind, small->emitter->ir->target);
+    const int steps = bytes / small->tile->kind->group;
+    text_add(small->text, "#ifdef DOT_VECTORS\n");
+    open_line(small, "if (walk->stream[2] == 4 && walk->panel[2] == 4) {");
+    add_line(small, "SMALL_KEEP_LOOP");
+    open_line(small, arena_format(arena, "for (; k >= %d; k -= %d) {", steps, steps));
+    add_line(small, "const dot_vector y0 = dot_vector_of_panel(y);");
+    add_line(small, "excess = dot_vector_sum(excess, y0);");
+    for (int row = 0; row < small->tile->rows; row++)
+        add_line(small, arena_format(arena,
+                                     "s%d_0 = dot_vector_add(s%d_0, "
+                                     "dot_vector_of_stream(x + walk->rows[%d]), y0);",
+                                     row, row, row));
+    add_line(small, arena_format(arena, "x += %d;", bytes));
+    add_line(small, arena_format(arena, "y += %d;", bytes));
+    close_lines(small, 2);
+    text_add(small->text, "#endif\n");
+}
+
+static const char *with_excess(const struct small_tile *small, int row, int column) {
+    return arena_format(small->emitter->ir->arena, "s%d_%d += 128 * excess", row, column);
+}
+
 /* A loop over a level of the walk, from the pointers of the one around it. */
 static void open_level(struct small_tile *small, const char *outer, const char *inner,
                        const char *counter, const char *first) {
     struct arena *arena = small->emitter->ir->arena;
     const char *panel = dtype_facts[small->tile->kind->panel].c_type;
+    if (!inner && has_vectors(small)) {
+        add_line(small, arena_format(arena, "ptrdiff_t %s = %s;", counter, first));
+        add_vectors(small);
+    }
     if (!inner)
         add_line(small, "SMALL_KEEP_LOOP");
-    open_line(small, arena_format(arena, "for (ptrdiff_t %s = %s; %s %s 0; %s--) {", counter, first,
-                                  counter, *counter == 'h' ? ">=" : ">", counter));
+    const char *begin = !inner && has_vectors(small)
+                            ? ""
+                            : arena_format(arena, "ptrdiff_t %s = %s", counter, first);
+    open_line(small, arena_format(arena, "for (%s; %s %s 0; %s--) {", begin, counter,
+                                  *counter == 'h' ? ">=" : ">", counter));
     if (!inner)
         return;
     const char *stream = dtype_facts[small->tile->kind->stream].c_type;
@@ -213,6 +252,8 @@ static void define_tile(struct emitter *emitter, struct text *text,
               arena_format(emitter->ir->arena, "SMALL_TILE %s(%s) {", emit_tile_name(emitter, tile),
                            emit_tile_parameters(emitter, tile)));
     add_rows(&small, adds_floats(&small) ? "float " : "uint32_t ", no_sum, ",");
+    if (has_vectors(&small))
+        add_line(&small, "uint32_t excess = 0;");
     add_line(&small, arena_format(emitter->ir->arena, "const %s *x_h = stream;",
                                   dtype_facts[tile->kind->stream].c_type));
     add_line(&small, arena_format(emitter->ir->arena, "const %s *y_h = panel;", panel));
@@ -221,6 +262,8 @@ static void define_tile(struct emitter *emitter, struct text *text,
     add_rows(&small, "", loaded_sum, ";");
     close_lines(&small, 1);
     add_walk(&small);
+    if (has_vectors(&small))
+        add_rows(&small, "", with_excess, ";");
     add_rows(&small, "", stored_sum, ";");
     close_lines(&small, 1);
     text_add(text, "\n");
