@@ -83,9 +83,9 @@ UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 MODEL = models/mnist/mnist
 
 .PHONY: always all library shared static run targets serve site model model-int8 generated check \
-        test asan test-programs cuda-test cuda-bench stage install uninstall dist wheel abi docs chosen \
-        sanitized coverage fuzz fuzz-build fuzz-programs tsan tsan-build tsan-programs lint setup \
-        bench bench-programs bench-graphs math-digests clean
+        test asan test-programs cuda-test cuda-bench stage install uninstall dist wheel abi docs \
+        chosen sanitized coverage fuzz fuzz-build fuzz-programs tsan tsan-build tsan-programs \
+        lint setup bench bench-programs bench-graphs math-digests clean
 .SECONDARY:
 .DEFAULT_GOAL = all
 all: $(LIBRARY) $(PROGRAMS)
