@@ -49,6 +49,7 @@ cross riscv64-unknown-elf-gcc gcc-riscv64-unknown-elf - - -
 cross /usr/lib/picolibc/riscv64-unknown-elf/lib/libc.a picolibc-riscv64-unknown-elf - - -
 cross qemu-system-riscv32  qemu-system-misc -                       -           -
 cross /usr/lib/python3/dist-packages/kconfiglib.py python3-kconfiglib - - -
+cross cppcheck             cppcheck         -                       -           -
 cross musl-gcc             musl-tools       -                       -           -
 cross x86_64-w64-mingw32-gcc gcc-mingw-w64-x86-64-win32 - - -
 cross /usr/lib/wine/wine64 wine64         -                       -           -

@@ -70,7 +70,8 @@ static bool adds_floats(const struct small_tile *small) {
 typedef const char *item_of(const struct small_tile *small, int row, int column);
 
 static const char *no_sum(const struct small_tile *small, int row, int column) {
-    return arena_format(small->emitter->ir->arena, "s%d_%d = 0", row, column);
+    return arena_format(small->emitter->ir->arena, "s%d_%d = %s", row, column,
+                        adds_floats(small) ? "0.0f" : "0");
 }
 
 static const char *place_of_sum(const struct small_tile *small, int row, int column) {
@@ -258,7 +259,7 @@ static void define_tile(struct emitter *emitter, struct text *text,
                                   dtype_facts[tile->kind->stream].c_type));
     add_line(&small, arena_format(emitter->ir->arena, "const %s *y_h = panel;", panel));
     add_line(&small, "(void)ahead;");
-    open_line(&small, "if (resume) {");
+    open_line(&small, "if (resume != 0) {");
     add_rows(&small, "", loaded_sum, ";");
     close_lines(&small, 1);
     add_walk(&small);
