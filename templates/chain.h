@@ -53,6 +53,12 @@ enum row_step_op {
     // several operations at once, with operands[from], operands[from + 1], ... as b, c, ...
     STEP_RAMP,      // greater_of(b, a) - greater_of(b, a + c), FORM_SAME
     STEP_NORMALIZE, // (a - b) * c * d + e, FORM_COLUMNS
+    // of each row over its columns, into results[from], FORM_ROWS; the chain goes on as it was
+    STEP_REDUCE_SUM,
+    STEP_REDUCE_PROD,
+    STEP_REDUCE_MAX,
+    STEP_REDUCE_MIN,
+    STEP_FETCH, // asks the caches for the operand one row further on, FORM_BLOCK
     // integers, those of eight bits as int32
     STEP_TAKE_U8,
     STEP_TAKE_I8,
@@ -71,7 +77,15 @@ enum row_step_op {
     STEP_F32_TO_U8,
     STEP_F32_TO_I8
 };
-enum { CHAIN_SLOTS = 64 }; // from 1
+enum { CHAIN_SLOTS = 64 /* from 1 */, CHAIN_RESULTS = 8 /* where some are reduced */ };
+// One of several chains that each row goes through before the next row begins, so that a chain may
+// take what the one before has put or reduced.
+struct row_phase {
+    long columns, count;
+    const struct row_step *steps;
+    const void *const *operands;
+    void *const *results;
+};
 
 //: end
 

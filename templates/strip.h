@@ -27,29 +27,33 @@
 #endif
 
 //: section f32_exp_strip needs f32_exp strip_vectors
-//: names f32_exp_vectors
+//: names f32_exp_registers f32_exp_vectors
 // to[i] = f32_exp(from[i] - less); `to` may be `from`. AVX-512 multiplies by a power of two with
 // one rounding, whatever the power, and its bounds let NaN through.
 #if VECTOR_BITS == 512
-static inline __attribute__((always_inline)) void
-f32_exp_vectors(int vectors, float *to, const float *from, float less, __mmask16 width) {
-    __m512 x[4], n[4], r[4], y[4];
-    STRIP_EACH x[i] = _mm512_maskz_loadu_ps(width, from + 16 * i);
-    STRIP_EACH x[i] = _mm512_sub_ps(x[i], STRIP_ALL(less));
+static inline __attribute__((always_inline)) void f32_exp_registers(int vectors, __m512 *x) {
+    __m512 n[4], r[4];
     STRIP_EACH x[i] = _mm512_max_ps(STRIP_ALL(-104.0f), x[i]);
     STRIP_EACH x[i] = _mm512_min_ps(STRIP_ALL(89.0f), x[i]);
     STRIP_EACH n[i] = _mm512_fmadd_ps(x[i], STRIP_ALL(0x1.715476p+0f), STRIP_ALL(0x1.8p+23f));
     STRIP_EACH n[i] = _mm512_sub_ps(n[i], STRIP_ALL(0x1.8p+23f));
     STRIP_EACH r[i] = _mm512_fmadd_ps(n[i], STRIP_ALL(-0x1.62e430p-1f), x[i]);
     STRIP_EACH r[i] = _mm512_fmadd_ps(n[i], STRIP_ALL(0x1.05c610p-29f), r[i]);
-    STRIP_EACH y[i] = _mm512_fmadd_ps(STRIP_ALL(0x1.694cd4p-10f), r[i], STRIP_ALL(0x1.123988p-7f));
-    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(0x1.555a26p-5f));
-    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(0x1.555492p-3f));
-    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(0x1.fffffap-2f));
-    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(1.0f));
-    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(1.0f));
-    STRIP_EACH y[i] = _mm512_scalef_ps(y[i], n[i]);
-    STRIP_EACH _mm512_mask_storeu_ps(to + 16 * i, width, y[i]);
+    STRIP_EACH x[i] = _mm512_fmadd_ps(STRIP_ALL(0x1.694cd4p-10f), r[i], STRIP_ALL(0x1.123988p-7f));
+    STRIP_EACH x[i] = _mm512_fmadd_ps(x[i], r[i], STRIP_ALL(0x1.555a26p-5f));
+    STRIP_EACH x[i] = _mm512_fmadd_ps(x[i], r[i], STRIP_ALL(0x1.555492p-3f));
+    STRIP_EACH x[i] = _mm512_fmadd_ps(x[i], r[i], STRIP_ALL(0x1.fffffap-2f));
+    STRIP_EACH x[i] = _mm512_fmadd_ps(x[i], r[i], STRIP_ALL(1.0f));
+    STRIP_EACH x[i] = _mm512_fmadd_ps(x[i], r[i], STRIP_ALL(1.0f));
+    STRIP_EACH x[i] = _mm512_scalef_ps(x[i], n[i]);
+}
+static inline __attribute__((always_inline)) void
+f32_exp_vectors(int vectors, float *to, const float *from, float less, __mmask16 width) {
+    __m512 x[4];
+    STRIP_EACH x[i] = _mm512_maskz_loadu_ps(width, from + 16 * i);
+    STRIP_EACH x[i] = _mm512_sub_ps(x[i], STRIP_ALL(less));
+    f32_exp_registers(vectors, x);
+    STRIP_EACH _mm512_mask_storeu_ps(to + 16 * i, width, x[i]);
 }
 static inline void f32_exp_strip(float *to, const float *from, float less, long count) {
     long i = 0;
@@ -69,17 +73,14 @@ static inline void f32_exp_strip(float *to, const float *from, float less, long 
 #endif
 
 //: section f32_erf_strip needs f32_erf strip_vectors
-//: names f32_erf_vectors
+//: names f32_erf_registers f32_erf_vectors
 // to[i] = f32_erf(from[i] - less); `to` may be `from`. The last steps of both polynomials are the
 // same instructions, with the coefficients that each element needs.
 #if VECTOR_BITS == 512
-static inline __attribute__((always_inline)) void
-f32_erf_vectors(int vectors, float *to, const float *from, float less, __mmask16 width) {
+static inline __attribute__((always_inline)) void f32_erf_registers(int vectors, __m512 *x) {
     const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
-    __m512 x[4], a[4], z[4], y[4];
+    __m512 a[4], z[4], y[4];
     __mmask16 large[4];
-    STRIP_EACH x[i] = _mm512_maskz_loadu_ps(width, from + 16 * i);
-    STRIP_EACH x[i] = _mm512_sub_ps(x[i], STRIP_ALL(less));
     STRIP_EACH a[i] = _mm512_abs_ps(x[i]);
     STRIP_EACH large[i] = _mm512_cmp_ps_mask(a[i], STRIP_ALL(0.84375f), _CMP_GE_OQ);
     STRIP_EACH z[i] = _mm512_sub_ps(_mm512_min_ps(a[i], STRIP_ALL(4.0f)), STRIP_ALL(1.0f));
@@ -104,9 +105,16 @@ f32_erf_vectors(int vectors, float *to, const float *from, float less, __mmask16
     STRIP_EACH a[i] = _mm512_fmadd_ps(a[i], y[i], a[i]);
     STRIP_EACH a[i] =
         _mm512_mask_blend_ps(large[i], a[i], _mm512_fnmadd_ps(y[i], y[i], STRIP_ALL(1.0f)));
-    STRIP_EACH a[i] = _mm512_castsi512_ps(_mm512_ternarylogic_epi32(
+    STRIP_EACH x[i] = _mm512_castsi512_ps(_mm512_ternarylogic_epi32(
         magnitude, _mm512_castps_si512(a[i]), _mm512_castps_si512(x[i]), 0xca)); // x's sign
-    STRIP_EACH _mm512_mask_storeu_ps(to + 16 * i, width, a[i]);
+}
+static inline __attribute__((always_inline)) void
+f32_erf_vectors(int vectors, float *to, const float *from, float less, __mmask16 width) {
+    __m512 x[4];
+    STRIP_EACH x[i] = _mm512_maskz_loadu_ps(width, from + 16 * i);
+    STRIP_EACH x[i] = _mm512_sub_ps(x[i], STRIP_ALL(less));
+    f32_erf_registers(vectors, x);
+    STRIP_EACH _mm512_mask_storeu_ps(to + 16 * i, width, x[i]);
 }
 static inline void f32_erf_strip(float *to, const float *from, float less, long count) {
     long i = 0;

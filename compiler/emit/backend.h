@@ -38,6 +38,9 @@ struct emit_backend {
     /* A local array that begins a cache line; `count` is C text. */
     void (*declare_array)(struct emitter *emitter, const char *type, const char *name,
                           const char *count);
+    /* All nests of a kernel in a way of its own, if it has one for them; else false, and nothing is
+     * printed. May be NULL. */
+    bool (*whole_kernel)(struct emitter *emitter, const struct kernel *kernel);
     /* A nest of statements that share their loops, none tiled. Requires emit_begin_statements(). */
     void (*statements)(struct emitter *emitter, struct statement *const *statements, int count);
     /* What is stored of a tile's sums. */

@@ -287,6 +287,8 @@ const char *emit_runtime_function(struct emitter *emitter, const char *name,
 /* ---- function.c: a kernel as a C function ---- */
 
 void emit_kernel(struct emitter *emitter, const struct kernel *kernel);
+/* The outermost loops around all statements of a kernel. */
+void emit_open_shared(struct emitter *emitter, const struct statement *first, int count);
 /* Opens a function: what stands before its parameters, those, and what stands behind, up to "{". */
 void emit_open_function(struct emitter *emitter, const char *before, int count,
                         const char *const *parameters, const char *more);

@@ -50,9 +50,8 @@ static const char *more_parameters(struct emitter *emitter, const struct kernel 
 
 /* ---- Loops ---- */
 
-/* The loops around all statements of a kernel. */
-static void open_shared(struct emitter *emitter, const struct statement *first) {
-    for (int i = 0; i < first->shared_count; i++)
+void emit_open_shared(struct emitter *emitter, const struct statement *first, int count) {
+    for (int i = 0; i < count; i++)
         emit_open_loop(emitter, first->shared[i], arena_format(emitter->ir->arena, "g%d", i),
                        first->shared[i]->extent, 1);
 }
@@ -148,16 +147,10 @@ static void emit_ahead(struct emitter *emitter, const struct kernel *kernel) {
     emit_name_axis(emitter, loop.axis, loop.name);
 }
 
-void emit_kernel(struct emitter *emitter, const struct kernel *kernel) {
+/* The nests of a kernel, in the loops that all of them share. */
+static void emit_nests(struct emitter *emitter, const struct kernel *kernel) {
     const struct statement *first = kernel->statements[0];
-    emit_begin_work(emitter, kernel);
-    emit_signature(emitter, "", kernel->name, kernel->buffer_count, kernel->buffers,
-                   more_parameters(emitter, kernel));
-    if (emitter->work)
-        emit_look(emitter);
-    if (first->parallel_loop && first->shared_count)
-        emit_part(emitter, first, first->parallel_loop->extent);
-    open_shared(emitter, first);
+    emit_open_shared(emitter, first, first->shared_count);
     const bool ahead = begins_ahead(emitter, kernel);
     for (int i = 0, size; i < kernel->statement_count; i += size) {
         struct statement *const *nest = &kernel->statements[i];
@@ -173,6 +166,19 @@ void emit_kernel(struct emitter *emitter, const struct kernel *kernel) {
             emit_ahead(emitter, kernel);
     }
     emit_close_loops(emitter, first->shared_count);
+}
+
+void emit_kernel(struct emitter *emitter, const struct kernel *kernel) {
+    const struct statement *first = kernel->statements[0];
+    emit_begin_work(emitter, kernel);
+    emit_signature(emitter, "", kernel->name, kernel->buffer_count, kernel->buffers,
+                   more_parameters(emitter, kernel));
+    if (emitter->work)
+        emit_look(emitter);
+    if (first->parallel_loop && first->shared_count)
+        emit_part(emitter, first, first->parallel_loop->extent);
+    if (!emitter->backend->whole_kernel || !emitter->backend->whole_kernel(emitter, kernel))
+        emit_nests(emitter, kernel);
     emit_close(emitter);
     emitter->work = 0;
     emitter->parallel_loop = NULL;

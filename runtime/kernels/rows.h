@@ -29,7 +29,13 @@
  * Whole expressions in one call: `count` steps, which templates/chain.h explains, take every
  * element of the block. Operands and results are of the dtypes that the steps say. A result may be
  * an operand of no later step than the one that puts it, with the same strides; otherwise they do
- * not overlap.
+ * not overlap. Where a step reduces, it is row_reducing_chain, of the same form, and what a row is
+ * reduced to is there when the call ends.
+ *
+ *   row_phases(rows, long count, const struct row_phase *phases)
+ *
+ * Several chains, at most 32, that may reduce: each row goes through all of them before the next
+ * row begins.
  *
  * BY POSITION
  *
@@ -62,6 +68,12 @@
  *                            long stride), row_T_REDUCE_down_at_i64:
  *       the same of the block that row_T_gather_i32 makes of a, whose position for all columns of
  *       row r is position[r * position_row]
+ *
+ * Of float32, all of that at once, where `rows` is all that a result has (fast where a_step and
+ * result_step are 1):
+ *
+ *   row_f32_REDUCE_at_i32(rows, columns, float *result, long result_step, a, a_row, a_step,
+ *                         position, position_row, long extent, long stride), row_f32_REDUCE_at_i64
  *
  * and at last, along or down as for the strips:
  *

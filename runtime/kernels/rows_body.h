@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "templates/strip.h"
+#include "runtime/kernels/rows_vector.h"
 #include "templates/transpose.h"
 
 /* One tensor of a call; strides in elements of `bytes`. The result is the first. */
@@ -19,21 +19,6 @@ struct operand {
 
 /* An operation where every step is 1. */
 typedef void block_function(long rows, long columns, const struct operand *operands);
-
-/* The result may be an operand, element for element, which no vector minds; without this, the
- * compiler would take such calls through a scalar loop. */
-#if defined __clang__
-#pragma clang diagnostic ignored "-Wpass-failed" /* not every loop becomes vectors */
-#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
-#else
-#define INDEPENDENT _Pragma("GCC ivdep")
-#endif
-
-/* Elements that are moved: their width is all that matters. */
-typedef uint8_t bytes_1 __attribute__((may_alias));
-typedef uint16_t bytes_2 __attribute__((may_alias));
-typedef uint32_t bytes_4 __attribute__((may_alias));
-typedef uint64_t bytes_8 __attribute__((may_alias));
 
 /* Short rows that lie apart are no stream that caches would recognise. */
 enum { ROWS_AHEAD = 8, LINE_BYTES = OF_SET(SET_, _LINE), SHORT_BYTES = 4 * LINE_BYTES };
@@ -114,10 +99,6 @@ static void copy(long rows, long columns, const struct operand *to, const struct
 
 enum { MAX_OPERANDS = 4, STAGE = 512 /* elements */ };
 
-static long least(long a, long b) {
-    return a < b ? a : b;
-}
-
 static bool is_scalar(const struct operand *operand) {
     return operand->row == 0 && operand->step == 0;
 }
@@ -178,18 +159,6 @@ static inline bool is_one(long rows, long columns) {
 #define ROW_OF(type, operand, row) ((type *)operands[operand].data + (row)*operands[operand].row)
 
 #define BLOCK static __attribute__((noinline)) void
-
-/* A loop over one row, or what templates/strip.h has instead: STRIP_exp_f32 and so on. */
-#define LOOP_1(result_type, expression)                                                            \
-    INDEPENDENT                                                                                    \
-    for (long i = 0; i < columns; i++)                                                             \
-        result[i] = (result_type)expression;
-#define STRIP_exp_f32 , f32_exp_strip(result, a, 0, columns);
-#define STRIP_sin_f32 , f32_sin_strip(result, a, 0, columns);
-#define STRIP_cos_f32 , f32_cos_strip(result, a, 0, columns);
-#define STRIP_erf_f32 , f32_erf_strip(result, a, 0, columns);
-#define SECOND(first, second, ...) second
-#define STRIP_OR(strip, loop) SECOND(strip, loop, )
 
 #define DEFINE_1(name, result_type, type, expression)                                              \
     DEFINE_1_BY(name, result_type, type, LOOP_1(result_type, expression))
@@ -312,20 +281,19 @@ BLOCK_WHERE(bytes_8)
                    : sizeof *result == 4 ? block_where_bytes_4                                     \
                                          : block_where_bytes_8);                                   \
     }
-#include "runtime/kernels/rows_vector.h"
-
 #include "runtime/kernels/rows_contract.h"
 #include "runtime/kernels/rows_index.h"
 #include "runtime/kernels/rows_reduce.h"
 
 #include "runtime/kernels/rows_position.h" /* needs reductions */
 
-#define DEFINE_CHAIN(name, ...) /* rows_chain.h */
+#define row_chain OF_SET(row_chain_, ) /* of chains_body.h */
+#define row_reducing_chain OF_SET(row_reducing_chain_, )
+#define row_phases OF_SET(row_phases_, )
+#define DEFINE_CHAIN(name, ...) row_function name;
 #define ROW(kind, name, op, dtype, ...) DEFINE_##kind(name, __VA_ARGS__)
 #include "runtime/kernels/rows.def"
 #undef ROW
-
-#include "runtime/kernels/rows_chain.h" /* needs the elementwise ones */
 
 row_function *const OF_SET(rows_, )[ROW_COUNT] = {
 #define ROW(kind, name, ...) (row_function *)name,

@@ -415,6 +415,109 @@ static void reduce(const struct row_reduction *reduction, long rows, long column
     }
 }
 
+/* ---- Rows that lie anywhere ---- */
+
+/* Where the rows are, and how many vectors of columns keep their unfinished lanes in registers. */
+enum { ROWS_ANYWHERE = 1024, AT_VECTORS = OF_SET(SET_, _REGISTERS) / 8 };
+
+/* The lanes of a few vectors of columns, in the order in which the tree joins them: at most four
+ * wait for another. */
+static inline __attribute__((always_inline)) void
+reduce_vectors_at(enum lanes_op op, float identity, int vectors, long rows,
+                  const float *const *from, long column, float *result) {
+    const lanes_vector none = lanes_begin(identity).part[0];
+    lanes_vector waiting[5][AT_VECTORS];
+    int depth = 0;
+#pragma GCC unroll 16
+    for (int turn = 0; turn < REDUCTION_LANES; turn++) {
+        const int lane = (turn & 1) << 3 | (turn & 2) << 1 | (turn & 4) >> 1 | turn >> 3;
+        lanes_vector sum[AT_VECTORS];
+        for (int v = 0; v < vectors; v++)
+            sum[v] = none;
+        for (long row = lane; row < rows; row += REDUCTION_LANES)
+            for (int v = 0; v < vectors; v++)
+                sum[v] = lanes_join(op, sum[v], lanes_load(from[row] + column + v * LANES_WIDTH));
+        for (int bits = turn; bits & 1; bits >>= 1) {
+            depth--;
+            for (int v = 0; v < vectors; v++)
+                sum[v] = lanes_join(op, waiting[depth][v], sum[v]);
+        }
+        for (int v = 0; v < vectors; v++)
+            waiting[depth][v] = sum[v];
+        depth++;
+    }
+    for (int v = 0; v < vectors; v++)
+        lanes_store(result + column + v * LANES_WIDTH, waiting[0][v]);
+}
+
+/* The last vector overlaps the one before. Requires a vector of columns at least. */
+#define REDUCE_ROWS_AT(name, op)                                                                   \
+    static void at_##name##_f32(long rows, long columns, float *result,                            \
+                                const float *const *from) {                                        \
+        const float identity = (float)IDENTITY_##name(f32);                                        \
+        long column = 0;                                                                           \
+        for (; column + AT_VECTORS * LANES_WIDTH <= columns; column += AT_VECTORS * LANES_WIDTH)   \
+            reduce_vectors_at(op, identity, AT_VECTORS, rows, from, column, result);               \
+        for (; column < columns; column += LANES_WIDTH)                                            \
+            reduce_vectors_at(op, identity, 1, rows, from, least(column, columns - LANES_WIDTH),   \
+                              result);                                                             \
+    }
+REDUCE_ROWS_AT(reduce_sum, LANES_SUM)
+REDUCE_ROWS_AT(reduce_prod, LANES_PROD)
+REDUCE_ROWS_AT(reduce_max, LANES_MAX)
+REDUCE_ROWS_AT(reduce_min, LANES_MIN)
+
+/* Positions of rows, as they are given. */
+struct row_positions {
+    const char *data;
+    long row, bytes; /* of a position */
+    long extent, stride;
+};
+
+static long position_of(const struct row_positions *positions, long row) {
+    const char *from = positions->data + row * positions->row * positions->bytes;
+    return positions->bytes == sizeof(int32_t) ? *(const int32_t *)from
+                                               : (long)*(const int64_t *)from;
+}
+
+/* Finds all rows and asks the caches for them. False: some have no position. */
+static bool find_rows(const float **from, long rows, long columns, const struct operand *a,
+                      const struct row_positions *positions) {
+    for (long r = 0; r < rows; r++) {
+        const long position = position_of(positions, r);
+        if (position < 0 || position >= positions->extent)
+            return false;
+        from[r] = (const float *)a->data + r * a->row + position * positions->stride;
+        fetch_row(from[r], least(columns * (long)sizeof **from, SHORT_BYTES));
+    }
+    return true;
+}
+
+static void reduce_at(const struct row_reduction *reduction,
+                      void (*together)(long rows, long columns, float *result,
+                                       const float *const *from),
+                      long rows, long columns, const struct operand *result,
+                      const struct operand *a, const struct row_positions *positions) {
+    const float *from[ROWS_ANYWHERE];
+    if (rows <= ROWS_ANYWHERE && columns >= LANES_WIDTH && a->step == 1 && result->step == 1 &&
+        find_rows(from, rows, columns, a, positions)) {
+        together(rows, columns, (float *)result->data, from);
+        return;
+    }
+    _Alignas(64) char lanes[RESULTS_DOWN * REDUCTION_LANES * 8];
+    for (long c = 0; c < columns; c += RESULTS_DOWN) {
+        const long count = least(RESULTS_DOWN, columns - c);
+        const struct operand to = part_of(result, 0, c);
+        begin_lanes(reduction, count, lanes);
+        for (long r = 0; r < rows; r++) {
+            const struct operand row = part_of(a, r, c);
+            reduce_row_at(reduction, count, lanes, r, &row, position_of(positions, r),
+                          positions->extent, positions->stride);
+        }
+        reduce_end(reduction, true, count, &to, lanes);
+    }
+}
+
 /* The kinds of rows.def. */
 #define ROW_OPERAND(a) (&(struct operand){(char *)(a), a##_row, a##_step, sizeof *(a)})
 #define RESULT_OPERAND (&(struct operand){(char *)result, 0, result_step, sizeof *result})
@@ -451,6 +554,15 @@ static void reduce(const struct row_reduction *reduction, long rows, long column
             reduce_row_at(&name##_##short, columns, (char *)lanes, first + r, &from,               \
                           position[r * position_row], extent, stride);                             \
         }                                                                                          \
+    }
+#define DEFINE_REDUCE_AT(row, short, name, index)                                                  \
+    static void row(long rows, long columns, type_##short *result, long result_step,               \
+                    const type_##short *a, long a_row, long a_step, const type_##index *position,  \
+                    long position_row, long extent, long stride) {                                 \
+        reduce_at(&name##_##short, at_##name##_##short, rows, columns, RESULT_OPERAND,             \
+                  ROW_OPERAND(a),                                                                  \
+                  &(struct row_positions){(const char *)position, position_row, sizeof *position,  \
+                                          extent, stride});                                        \
     }
 #define DEFINE_DOWN_END(row, short, name)                                                          \
     static void row(long columns, type_##short *result, long result_step,                          \

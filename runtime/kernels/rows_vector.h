@@ -1,14 +1,52 @@
-/* Vectors of GNU C for the row operations that hold sums in registers: as wide as the target's
- * registers, but of no more elements than a reduction has lanes. A part of
- * rows_body.h. */
+/* What row operations and chains share: loops over neighbours; and vectors of GNU C for those that
+ * hold values in registers: as wide as the target's, but of no more elements than a reduction has
+ * lanes. A part of rows_body.h and of chains_body.h. */
 #if defined __AVX512F__ || defined __AVX2__
 #include <immintrin.h>
 #elif defined __aarch64__ && defined __ARM_NEON
 #include <arm_neon.h>
 #endif
 
+#include "compiler/evaluate/scalar.h"
 #include "compiler/graph/graph.h"
+#include "runtime/kernels/sets.h"
 #include "templates/lanes.h"
+#include "templates/strip.h"
+
+/* ---- Loops ---- */
+
+/* The result may be an operand, element for element, which no vector minds; without this, the
+ * compiler would take such calls through a scalar loop. */
+#if defined __clang__
+#pragma clang diagnostic ignored "-Wpass-failed" /* not every loop becomes vectors */
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
+/* Elements that are moved: their width is all that matters. */
+typedef uint8_t bytes_1 __attribute__((may_alias));
+typedef uint16_t bytes_2 __attribute__((may_alias));
+typedef uint32_t bytes_4 __attribute__((may_alias));
+typedef uint64_t bytes_8 __attribute__((may_alias));
+
+/* A loop over one row, or what templates/strip.h has instead: STRIP_exp_f32 and so on. */
+#define LOOP_1(result_type, expression)                                                            \
+    INDEPENDENT                                                                                    \
+    for (long i = 0; i < columns; i++)                                                             \
+        result[i] = (result_type)expression;
+#define STRIP_exp_f32 , f32_exp_strip(result, a, 0, columns);
+#define STRIP_sin_f32 , f32_sin_strip(result, a, 0, columns);
+#define STRIP_cos_f32 , f32_cos_strip(result, a, 0, columns);
+#define STRIP_erf_f32 , f32_erf_strip(result, a, 0, columns);
+#define SECOND(first, second, ...) second
+#define STRIP_OR(strip, loop) SECOND(strip, loop, )
+
+static long least(long a, long b) {
+    return a < b ? a : b;
+}
+
+/* ---- Vectors ---- */
 
 #if defined __AVX512F__
 enum { REGISTER_BYTES = 64 };

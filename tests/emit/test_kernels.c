@@ -505,6 +505,8 @@ static const struct golden {
     {"softmax_calls.c", build_softmax, &emit_calls, false, 1},
     {"softmax_rows.c", build_softmax_rows, &emit_loops, false, 1},
     {"softmax_rows_threads.c", build_softmax_rows, &emit_loops, false, 2},
+    {"softmax_rows_calls.c", build_softmax_rows, &emit_calls, false, 1},
+    {"softmax_rows_threads_calls.c", build_softmax_rows, &emit_calls, false, 2},
     {"layer_norm.c", build_layer_norm, &emit_loops, false, 1},
     {"layer_norm_calls.c", build_layer_norm, &emit_calls, false, 1},
     {"embedding.c", build_embedding, &emit_loops, false, 1},

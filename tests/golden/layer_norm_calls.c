@@ -12,27 +12,20 @@ static void k01_sum(const float *restrict x, float *restrict t6) {
  * nodes 8 9 10 12 16 17 18 */
 static void k02_sum_sqrt(const float *restrict x, const float *restrict t6, float *restrict t18) {
     ALIGNED_ARRAY(float, block0, 6);
-    ALIGNED_ARRAY(float, lanes0, 96);
-    row_f32_reduce_sum_begin(6, lanes0);
-    {
-        ALIGNED_ARRAY(float, block0, 240);
-        static const struct row_step steps1[] = {
-            {STEP_TAKE, FORM_BLOCK, 0, 40}, {STEP_SUB, FORM_ROWS, 1, 1, .keep = 1},
-            {STEP_MUL, FORM_SLOT, 1}, {STEP_PUT, FORM_BLOCK, 0, 40}};
-        const void *const operands1[] = {x, t6};
-        void *const results1[] = {block0};
-        row_chain(6, 40, 4, steps1, operands1, results1);
-        row_f32_reduce_sum_along(6, 40, lanes0, 0, block0, 40, 1);
-    }
-    row_f32_reduce_sum_along_end(6, block0, 1, lanes0);
-    const float constant2 = 0x1.99999ap-6f /* 0.0250000004 */;
-    const float constant3 = 0x1.4f8b58p-17f /* 9.99999975e-06 */;
-    static const struct row_step steps4[] = {
+    static const struct row_step steps0[] = {
+        {STEP_TAKE, FORM_BLOCK, 0, 40}, {STEP_SUB, FORM_ROWS, 1, 1, .keep = 1},
+        {STEP_MUL, FORM_SLOT, 1}, {STEP_REDUCE_SUM, FORM_ROWS, 0, 1}};
+    const void *const operands0[] = {x, t6};
+    void *const results0[] = {block0};
+    row_reducing_chain(6, 40, 4, steps0, operands0, results0);
+    const float constant1 = 0x1.99999ap-6f /* 0.0250000004 */;
+    const float constant2 = 0x1.4f8b58p-17f /* 9.99999975e-06 */;
+    static const struct row_step steps3[] = {
         {STEP_TAKE, FORM_BLOCK, 0, 6}, {STEP_MUL, FORM_SAME, 1}, {STEP_ADD, FORM_SAME, 2},
         {STEP_SQRT}, {STEP_RECIP}, {STEP_PUT, FORM_BLOCK, 0, 0}};
-    const void *const operands4[] = {block0, &constant2, &constant3};
-    void *const results4[] = {t18};
-    row_chain(1, 6, 6, steps4, operands4, results4);
+    const void *const operands3[] = {block0, &constant1, &constant2};
+    void *const results3[] = {t18};
+    row_chain(1, 6, 6, steps3, operands3, results3);
 }
 
 /* y float32[6,40] = (x - t6) * t18 * weight + bias

@@ -244,25 +244,29 @@ static inline float f32_exp(float x) {
 // to[i] = f32_exp(from[i] - less); `to` may be `from`. AVX-512 multiplies by a power of two with
 // one rounding, whatever the power, and its bounds let NaN through.
 #if VECTOR_BITS == 512
-static inline __attribute__((always_inline)) void
-f32_exp_vectors(int vectors, float *to, const float *from, float less, __mmask16 width) {
-    __m512 x[4], n[4], r[4], y[4];
-    STRIP_EACH x[i] = _mm512_maskz_loadu_ps(width, from + 16 * i);
-    STRIP_EACH x[i] = _mm512_sub_ps(x[i], STRIP_ALL(less));
+static inline __attribute__((always_inline)) void f32_exp_registers(int vectors, __m512 *x) {
+    __m512 n[4], r[4];
     STRIP_EACH x[i] = _mm512_max_ps(STRIP_ALL(-104.0f), x[i]);
     STRIP_EACH x[i] = _mm512_min_ps(STRIP_ALL(89.0f), x[i]);
     STRIP_EACH n[i] = _mm512_fmadd_ps(x[i], STRIP_ALL(0x1.715476p+0f), STRIP_ALL(0x1.8p+23f));
     STRIP_EACH n[i] = _mm512_sub_ps(n[i], STRIP_ALL(0x1.8p+23f));
     STRIP_EACH r[i] = _mm512_fmadd_ps(n[i], STRIP_ALL(-0x1.62e430p-1f), x[i]);
     STRIP_EACH r[i] = _mm512_fmadd_ps(n[i], STRIP_ALL(0x1.05c610p-29f), r[i]);
-    STRIP_EACH y[i] = _mm512_fmadd_ps(STRIP_ALL(0x1.694cd4p-10f), r[i], STRIP_ALL(0x1.123988p-7f));
-    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(0x1.555a26p-5f));
-    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(0x1.555492p-3f));
-    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(0x1.fffffap-2f));
-    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(1.0f));
-    STRIP_EACH y[i] = _mm512_fmadd_ps(y[i], r[i], STRIP_ALL(1.0f));
-    STRIP_EACH y[i] = _mm512_scalef_ps(y[i], n[i]);
-    STRIP_EACH _mm512_mask_storeu_ps(to + 16 * i, width, y[i]);
+    STRIP_EACH x[i] = _mm512_fmadd_ps(STRIP_ALL(0x1.694cd4p-10f), r[i], STRIP_ALL(0x1.123988p-7f));
+    STRIP_EACH x[i] = _mm512_fmadd_ps(x[i], r[i], STRIP_ALL(0x1.555a26p-5f));
+    STRIP_EACH x[i] = _mm512_fmadd_ps(x[i], r[i], STRIP_ALL(0x1.555492p-3f));
+    STRIP_EACH x[i] = _mm512_fmadd_ps(x[i], r[i], STRIP_ALL(0x1.fffffap-2f));
+    STRIP_EACH x[i] = _mm512_fmadd_ps(x[i], r[i], STRIP_ALL(1.0f));
+    STRIP_EACH x[i] = _mm512_fmadd_ps(x[i], r[i], STRIP_ALL(1.0f));
+    STRIP_EACH x[i] = _mm512_scalef_ps(x[i], n[i]);
+}
+static inline __attribute__((always_inline)) void
+f32_exp_vectors(int vectors, float *to, const float *from, float less, __mmask16 width) {
+    __m512 x[4];
+    STRIP_EACH x[i] = _mm512_maskz_loadu_ps(width, from + 16 * i);
+    STRIP_EACH x[i] = _mm512_sub_ps(x[i], STRIP_ALL(less));
+    f32_exp_registers(vectors, x);
+    STRIP_EACH _mm512_mask_storeu_ps(to + 16 * i, width, x[i]);
 }
 static inline void f32_exp_strip(float *to, const float *from, float less, long count) {
     long i = 0;

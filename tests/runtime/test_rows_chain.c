@@ -11,19 +11,25 @@
 typedef void chain_function(long rows, long columns, long count, const struct row_step *steps,
                             const void *const *operands, void *const *results);
 
+typedef void phases_function(long rows, long count, const struct row_phase *phases);
+
 enum {
     ROOM = 1 << 14,
     OPERANDS = 5,
-    RESULTS = 2,
+    BLOCKS = 2,  /* results that are put */
+    REDUCED = 2, /* and those behind them, that are reduced */
+    RESULTS = BLOCKS + REDUCED,
     MOST_ROWS = 27,
     MOST_COLUMNS = 150,
     MAX_STEPS = 200,
 };
 
 static float rooms[OPERANDS][ROOM], expected[RESULTS][ROOM], found[RESULTS][ROOM];
+static float lanes[RESULTS][REDUCTION_LANES];
 
 struct trial {
-    long rows, columns, result_row[RESULTS];
+    long rows, columns, result_row[BLOCKS];
+    bool reduces;
     long count;
     struct row_step steps[MAX_STEPS];
     const float *operands[OPERANDS];
@@ -47,7 +53,7 @@ static union word word_i32(int32_t x) {
 
 /* ---- Which steps there are, by chain.def ---- */
 
-enum kind { TAKES, TAKES_BYTES, OF_TWO, OF_ONE, PUTS, SEVERAL };
+enum kind { TAKES, TAKES_BYTES, OF_TWO, OF_ONE, PUTS, SEVERAL, REDUCES, FETCHES };
 
 static const struct facts {
     enum kind kind;
@@ -63,7 +69,7 @@ static const struct facts {
 #define CHAIN_BINARY(name, op, function, dtype, short, value) FACTS(name, OF_TWO, dtype, dtype)
 #define CHAIN_REVERSED(name, op, function, dtype, short, value) FACTS(name, OF_TWO, dtype, dtype)
 #define CHAIN_UNARY(name, op, function, dtype, short, value) FACTS(name, OF_ONE, dtype, dtype)
-#define CHAIN_LOOP(name, op, function, row) FACTS(name, OF_ONE, FLOAT32, FLOAT32)
+#define CHAIN_LOOP(name, op, function) FACTS(name, OF_ONE, FLOAT32, FLOAT32)
 #define CHAIN_CAST(name, from, from_short, to, to_short, value) FACTS(name, OF_ONE, from, to)
 #define CHAIN_WIDEN(name, from, from_short, to, to_short) FACTS(name, OF_ONE, from, to)
 #define CHAIN_CANONICAL(name, value) FACTS(name, OF_ONE, FLOAT32, FLOAT32)
@@ -71,6 +77,8 @@ static const struct facts {
 #define CHAIN_PUT_BYTES(name) FACTS(name, PUTS, INT32, INT32)
 #define CHAIN_NUMBER(name, value) FACTS(name, OF_TWO, FLOAT32, FLOAT32)
 #define CHAIN_SEVERAL(name) FACTS(name, SEVERAL, FLOAT32, FLOAT32)
+#define CHAIN_REDUCE(name, op, function, tree) FACTS(name, REDUCES, FLOAT32, FLOAT32)
+#define CHAIN_FETCH(name) FACTS(name, FETCHES, FLOAT32, FLOAT32)
 #include "templates/chain.def"
 };
 enum { STEPS = sizeof facts / sizeof *facts };
@@ -92,7 +100,7 @@ static union word take_step(int op, union word v, union word x) {
 #define CHAIN_UNARY(name, op, function, dtype, short, value)                                       \
     case STEP_##name:                                                                              \
         return word_##short(scalar_##function##_##short(v.short));
-#define CHAIN_LOOP(name, op, function, row) CHAIN_UNARY(name, op, function, FLOAT32, f32, )
+#define CHAIN_LOOP(name, op, function) CHAIN_UNARY(name, op, function, FLOAT32, f32, )
 #define CHAIN_CAST(name, from, from_short, to, to_short, value)                                    \
     case STEP_##name:                                                                              \
         return word_##to_short(cast_##from_short##_##to_short(v.from_short));
@@ -129,6 +137,43 @@ static union word operand_at(const struct trial *trial, const struct row_step *s
     return x;
 }
 
+static float join(int op, float a, float b) {
+    switch (op) {
+#define CHAIN_REDUCE(name, op, function, tree)                                                     \
+    case STEP_##name:                                                                              \
+        return scalar_##function##_f32(a, b);
+#include "templates/chain.def"
+    default:
+        return a;
+    }
+}
+
+static float identity(int op) {
+    switch (op) {
+#define CHAIN_REDUCE(name, op, function, tree)                                                     \
+    case STEP_##name:                                                                              \
+        return (float)IDENTITY_##function(f32);
+#include "templates/chain.def"
+    default:
+        return 0;
+    }
+}
+
+/* One more element of a row to its lane; behind the last one, the tree. */
+static void expect_reduced(const struct trial *trial, const struct row_step *step, long row,
+                           long column, float v) {
+    float *lane = lanes[step->from];
+    for (int i = 0; i < REDUCTION_LANES && column == 0; i++)
+        lane[i] = identity(step->op);
+    lane[column % REDUCTION_LANES] = join(step->op, lane[column % REDUCTION_LANES], v);
+    if (column + 1 < trial->columns)
+        return;
+    for (int half = REDUCTION_LANES / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            lane[i] = join(step->op, lane[i], lane[i + half]);
+    expected[step->from][row * step->row] = lane[0];
+}
+
 static void expect_element(const struct trial *trial, long row, long column) {
     union word v = {0}, slots[CHAIN_SLOTS + 1] = {{0}};
     for (long i = 0; i < trial->count; i++) {
@@ -139,6 +184,10 @@ static void expect_element(const struct trial *trial, long row, long column) {
             memcpy(&expected[step->from][place], &v, sizeof v);
         else if (step->op == STEP_PUT_BYTES)
             ((uint8_t *)expected[step->from])[place] = (uint8_t)v.i32;
+        else if (facts[step->op].kind == REDUCES)
+            expect_reduced(trial, step, row, column, v.f32);
+        else if (facts[step->op].kind == FETCHES)
+            continue;
         else if (facts[step->op].kind == SEVERAL)
             v.f32 = take_several(trial, step, v.f32, column);
         else if (step->form == FORM_SLOT)
@@ -157,6 +206,7 @@ struct making {
     enum dtype dtype;
     enum dtype slots[CHAIN_SLOTS + 1];
     bool kept;
+    int reduced;
 };
 
 static void add_step(struct making *making, struct row_step step) {
@@ -202,12 +252,28 @@ static void put(struct making *making, int result) {
              (struct row_step){op, FORM_BLOCK, result, making->trial->result_row[result], 0});
 }
 
+/* Of numbers whose NaNs are one: which of several a sum keeps is not said. */
+static void add_reduction(struct making *making, int op) {
+    if (making->reduced == REDUCED)
+        return;
+    making->trial->reduces = true;
+    make_dtype(making, DTYPE_FLOAT32);
+    add_step(making, (struct row_step){.op = STEP_CANONICAL});
+    add_step(making,
+             (struct row_step){op, FORM_ROWS, BLOCKS + making->reduced++, 1 + random_below(3), 0});
+}
+
 /* A step of any kind but those that put, with what must be before it. */
 static void add_random_step(struct making *making) {
     const int op = (int)random_below(STEPS);
     const struct facts *step_facts = &facts[op];
     struct row_step step = {.op = op};
-    if (step_facts->kind == PUTS)
+    if (step_facts->kind == REDUCES)
+        add_reduction(making, op);
+    if (step_facts->kind == FETCHES)
+        add_step(making, (struct row_step){op, FORM_BLOCK, (int)random_below(OPERANDS),
+                                           random_below(ROOM), 0});
+    if (step_facts->kind == PUTS || step_facts->kind == REDUCES || step_facts->kind == FETCHES)
         return;
     if (step_facts->kind == TAKES_BYTES)
         making->dtype = DTYPE_INT32;
@@ -246,7 +312,7 @@ static void random_steps(struct trial *trial) {
 static struct trial random_trial(void) {
     struct trial trial = {.rows = 1 + random_below(MOST_ROWS),
                           .columns = 1 + random_below(MOST_COLUMNS)};
-    for (int i = 0; i < RESULTS; i++)
+    for (int i = 0; i < BLOCKS; i++)
         trial.result_row[i] = trial.columns + random_below(4);
     for (int i = 0; i < OPERANDS; i++)
         trial.operands[i] = rooms[i] + random_below(20);
@@ -261,15 +327,21 @@ static void fill_rooms(void) {
 }
 
 static void check_trial(const struct target *target, const struct trial *trial) {
-    chain_function *chain = (chain_function *)kernels_for(target)->rows[ROW_row_chain];
+    const int function = trial->reduces ? ROW_row_reducing_chain : ROW_row_chain;
+    chain_function *chain = (chain_function *)kernels_for(target)->rows[function];
     memset(expected, 0xee, sizeof expected);
     memset(found, 0xee, sizeof found);
     for (long r = 0; r < trial->rows; r++)
         for (long c = 0; c < trial->columns; c++)
             expect_element(trial, r, c);
-    void *const results[] = {found[0], found[1]};
+    void *const results[RESULTS] = {found[0], found[1], found[2], found[3]};
     chain(trial->rows, trial->columns, trial->count, trial->steps,
           (const void *const *)trial->operands, results);
+    for (int i = BLOCKS; i < RESULTS; i++)
+        for (int k = 0; k < ROOM; k++) {
+            expected[i][k] = f32_canonical(expected[i][k]);
+            found[i][k] = f32_canonical(found[i][k]);
+        }
     for (int i = 0; i < RESULTS * ROOM; i++)
         cr_assert_eq(memcmp(expected[0] + i, found[0] + i, sizeof(float)), 0,
                      "%s: %ld x %ld, %ld steps: element %d is %a, expected %a", target->name,
@@ -310,6 +382,68 @@ Test(rows_chain, in_place, .timeout = 60) {
         for (int i = 0; i < 7 * 40; i++) {
             float was = (float)(i % 13) - 6;
             cr_assert_eq(x[i], i % 40 == 39 ? was : was * was + bias[i % 40]);
+        }
+    }
+}
+
+static bool is_softmax(long columns, const float *x, const float *y) {
+    float most[REDUCTION_LANES], sum[REDUCTION_LANES];
+    for (int i = 0; i < REDUCTION_LANES; i++)
+        most[i] = -INFINITY, sum[i] = 0;
+    for (long i = 0; i < columns; i++)
+        most[i % REDUCTION_LANES] = scalar_reduce_max_f32(most[i % REDUCTION_LANES], x[i]);
+    for (int half = REDUCTION_LANES / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            most[i] = scalar_reduce_max_f32(most[i], most[i + half]);
+    for (long i = 0; i < columns; i++)
+        sum[i % REDUCTION_LANES] += scalar_exp_f32(x[i] - most[0]);
+    for (int half = REDUCTION_LANES / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            sum[i] += sum[i + half];
+    for (long i = 0; i < columns; i++)
+        if (y[i] != scalar_exp_f32(x[i] - most[0]) * (1 / sum[0]))
+            return false;
+    return true;
+}
+
+/* A softmax: what a phase reduces and puts, the next one takes. */
+Test(rows_chain, phases, .timeout = 60) {
+    enum { ROWS = 5, MOST = 700 };
+    static float x[ROWS * MOST], y[ROWS * MOST], e[MOST];
+    float most, sum, scale;
+    static const struct row_step steps[][5] = {
+        {{.op = STEP_TAKE, .form = FORM_BLOCK, .row = MOST},
+         {.op = STEP_REDUCE_MAX, .form = FORM_ROWS}},
+        {{.op = STEP_TAKE, .form = FORM_BLOCK, .row = MOST},
+         {.op = STEP_SUB, .form = FORM_SAME, .from = 1},
+         {.op = STEP_EXP},
+         {.op = STEP_PUT, .form = FORM_BLOCK},
+         {.op = STEP_REDUCE_SUM, .form = FORM_ROWS, .from = 1}},
+        {{.op = STEP_TAKE, .form = FORM_SAME},
+         {.op = STEP_RECIP},
+         {.op = STEP_PUT, .form = FORM_BLOCK}},
+        {{.op = STEP_TAKE, .form = FORM_COLUMNS},
+         {.op = STEP_MUL, .form = FORM_SAME, .from = 1},
+         {.op = STEP_PUT, .form = FORM_BLOCK, .row = MOST}}};
+    const void *const operands[][2] = {{x}, {x, &most}, {&sum}, {e, &scale}};
+    void *const results[][2] = {{&most}, {e, &sum}, {&scale}, {y}};
+    for (int i = 0; i < ROWS * MOST; i++)
+        x[i] = (float)(random_below(2000) - 1000) * 0.01f;
+    for (long columns = 1; columns <= MOST; columns += 1 + columns / 7) {
+        struct row_phase phases[4];
+        static const long counts[] = {2, 5, 3, 3};
+        for (int i = 0; i < 4; i++)
+            phases[i] = (struct row_phase){i == 2 ? 1 : columns, counts[i], steps[i], operands[i],
+                                           results[i]};
+        for (int target = 0; target < TARGET_COUNT; target++) {
+            if (!cpu_runs(&targets[target]))
+                continue;
+            memset(y, 0, sizeof y);
+            ((phases_function *)kernels_for(&targets[target])->rows[ROW_row_phases])(ROWS, 4,
+                                                                                     phases);
+            for (long r = 0; r < ROWS; r++)
+                cr_assert(is_softmax(columns, x + r * MOST, y + r * MOST), "%s, %ld columns",
+                          targets[target].name, columns);
         }
     }
 }

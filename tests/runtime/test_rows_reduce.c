@@ -256,6 +256,33 @@ static void *lanes_of_gathered(const struct gathering *gathering, long first, bo
     return lanes;
 }
 
+typedef void reduce_at_function(long rows, long columns, float *result, long result_step,
+                                const void *a, long a_row, long a_step, const void *position,
+                                long position_row, long extent, long stride);
+typedef void down_end_function(long columns, void *result, long result_step, const void *lanes);
+
+/* All at once: the same as in a strip, and the tree. */
+static void check_reduced_at(const struct gathering *gathering, long result_step) {
+    const struct block *table = &gathering->table;
+    float expected[200], found[2 * 200];
+    void *lanes = lanes_of_gathered(gathering, 0, true);
+    ((down_end_function *)reduction(gathering->target, gathering->op, DTYPE_FLOAT32, "_down_end"))(
+        table->columns, expected, 1, lanes);
+    char name[32];
+    snprintf(name, sizeof name, "_at_%s", dtype_facts[gathering->index].short_name);
+    ((reduce_at_function *)reduction(gathering->target, gathering->op, DTYPE_FLOAT32, name))(
+        gathering->rows, table->columns, found, result_step, table->first, gathering->table_row,
+        table->step, positions_of(gathering, 0), 1, gathering->extent, table->row);
+    for (long i = 0; i < table->columns; i++)
+        found[i] = found[i * result_step];
+    quiet_nans(DTYPE_FLOAT32, expected, table->columns);
+    quiet_nans(DTYPE_FLOAT32, found, table->columns);
+    cr_assert_arr_eq(found, expected, (size_t)table->columns * sizeof(float),
+                     "%s at %s: %ld rows of %ld columns", op_facts[gathering->op].name,
+                     gathering->target->name, gathering->rows, table->columns);
+    free(lanes);
+}
+
 static void check_gathered(const struct target *target, enum op op, enum dtype dtype) {
     struct gathering gathering = {.target = target,
                                   .op = op,
@@ -265,10 +292,14 @@ static void check_gathered(const struct target *target, enum op op, enum dtype d
     gathering.table =
         random_block(dtype, gathering.extent + gathering.rows, 1 + random_below(200), true, true);
     gathering.table_row = random_below(2) ? gathering.table.row : 0;
+    const long least = random_below(2) ? -2 : 0; /* or all of them are in the table */
     for (int i = 0; i < MOST_ROWS; i++) {
-        gathering.narrow[i] = (int32_t)random_below((unsigned)gathering.extent + 4) - 2;
-        gathering.wide[i] = random_below(20) ? gathering.narrow[i] : INT64_MIN + i;
+        const long position = random_below(gathering.extent - 2 * least) + least;
+        gathering.narrow[i] = (int32_t)position;
+        gathering.wide[i] = least < 0 && random_below(20) == 0 ? INT64_MIN + i : position;
     }
+    if (dtype == DTYPE_FLOAT32)
+        check_reduced_at(&gathering, 1 + random_below(2));
     const long first = random_below(40);
     void *lanes = lanes_of_gathered(&gathering, first, false);
     void *expected = lanes_of_gathered(&gathering, first, true);

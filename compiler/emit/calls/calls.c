@@ -62,6 +62,7 @@ const struct emit_backend emit_calls = {
     .prelude = add_prelude,
     .declare_tile = declare_tile,
     .declare_array = emit_aligned_array,
+    .whole_kernel = emit_kernel_in_phases,
     .statements = emit_statement_blocks,
     .epilogue = emit_epilogue_blocks,
     .copy_out = copy_row,

@@ -30,7 +30,7 @@ static const struct step_name step_names[DTYPE_COUNT][OP_COUNT] = {
     [DTYPE_##dtype][OP_##op].reversed = "STEP_" #step,
 #define CHAIN_UNARY(step, op, function, dtype, short, value)                                       \
     [DTYPE_##dtype][OP_##op].name = "STEP_" #step,
-#define CHAIN_LOOP(step, op, function, row) [DTYPE_FLOAT32][OP_##op].name = "STEP_" #step,
+#define CHAIN_LOOP(step, op, function) [DTYPE_FLOAT32][OP_##op].name = "STEP_" #step,
 #define CHAIN_ALSO(step, op, dtype) [DTYPE_##dtype][OP_##op].name = "STEP_" #step,
 #include "templates/chain.def"
 };
@@ -42,6 +42,12 @@ static const char *const cast_names[DTYPE_COUNT][DTYPE_COUNT] = {
 #define CHAIN_WIDEN(step, from, from_short, to, to_short)                                          \
     [DTYPE_##from][DTYPE_##to] = "STEP_" #step,
 #define CHAIN_CAST_ALSO(step, from, to) [DTYPE_##from][DTYPE_##to] = "STEP_" #step,
+#include "templates/chain.def"
+};
+
+/* By operation, of float32. */
+static const char *const reduction_names[OP_COUNT] = {
+#define CHAIN_REDUCE(step, op, function, lanes) [OP_##op] = "STEP_" #step,
 #include "templates/chain.def"
 };
 
@@ -174,11 +180,12 @@ struct row_link {
 
 struct chain_step {
     const char *name;
-    int slot;                          /* the operand, or 0: none */
-    struct row_link *link;             /* the operand, or NULL */
-    const struct chain_result *result; /* what is put, or NULL */
-    int keep;                          /* the slot for what it computed, or 0 */
-    int operand_count;                 /* of a step of several operations, one behind another */
+    int slot;                         /* the operand, or 0: none */
+    struct row_link *link;            /* the operand, or NULL */
+    const struct row_operand *result; /* where it puts or reduces, or NULL */
+    bool reduces;                     /* one element a row */
+    int keep;                         /* the slot for what it computed, or 0 */
+    int operand_count;                /* of a step of several operations, one behind another */
     struct row_link *operands[MOST_OPERANDS];
 };
 
@@ -392,9 +399,9 @@ static const char *place_text(struct emitter *emitter, const struct chain_step *
     struct arena *arena = emitter->ir->arena;
     struct row_link *link = step->link;
     if (step->result) {
-        text->results = and_item(emitter, text->results, step->result->place.pointer);
-        return arena_format(arena, ", FORM_BLOCK, %d, %" PRId64, text->result_count++,
-                            step->result->place.row);
+        text->results = and_item(emitter, text->results, step->result->pointer);
+        return arena_format(arena, ", %s, %d, %" PRId64, step->reduces ? "FORM_ROWS" : "FORM_BLOCK",
+                            text->result_count++, step->result->row);
     }
     if (step->slot)
         return arena_format(arena, ", FORM_SLOT, %d", step->slot);
@@ -427,7 +434,7 @@ static bool is_one_row(const struct row_chain *chain) {
     for (int i = 0; i < chain->step_count && one; i++) {
         const struct chain_step *step = &chain->steps[i];
         if (step->result)
-            one = step->result->place.row == block->column_limit;
+            one = !step->reduces && step->result->row == block->column_limit;
         else if (step->link)
             one = step->link->place.row == block->column_limit * step->link->place.step;
         for (int k = 0; k < step->operand_count && one; k++)
@@ -445,11 +452,11 @@ static const char *size_text(const struct row_chain *chain) {
     return arena_format(arena, "%s, %s", block->row_count, block->column_count);
 }
 
-static void print_chain(struct row_chain *chain) {
-    struct row_emitter *rows = chain->rows;
-    struct emitter *emitter = rows->emitter;
+int chain_arrays(struct row_chain *chain) {
+    struct emitter *emitter = chain->rows->emitter;
     struct arena *arena = emitter->ir->arena;
     struct chain_text text = {"", "", "", 0, 0};
+    place_operands(chain);
     int number = emitter->value_count++;
     for (int i = 0; i < chain->step_count; i++)
         add_step_text(emitter, &chain->steps[i], &text);
@@ -458,42 +465,112 @@ static void print_chain(struct row_chain *chain) {
     print_array(emitter, arena_format(arena, "const void *const operands%d[] = {", number),
                 text.operands);
     print_array(emitter, arena_format(arena, "void *const results%d[] = {", number), text.results);
-    rows_call(rows, "row_chain",
+    sections_want(&emitter->sections, "row_step");
+    return number;
+}
+
+void chain_print(struct row_chain *chain) {
+    int number = chain_arrays(chain);
+    bool reduces = false;
+    for (int i = 0; i < chain->step_count; i++)
+        reduces |= chain->steps[i].reduces;
+    rows_call(chain->rows, reduces ? "row_reducing_chain" : "row_chain",
               "long rows, long columns, long count, const struct row_step *steps,\n"
               "        const void *const *operands, void *const *results",
-              arena_format(arena, "%s, %d, steps%d, operands%d, results%d", size_text(chain),
+              arena_format(chain->rows->emitter->ir->arena,
+                           "%s, %d, steps%d, operands%d, results%d", size_text(chain),
                            chain->step_count, number, number, number));
-    sections_want(&emitter->sections, "row_step");
+}
+
+static void add_result_step(struct row_chain *chain, const char *name,
+                            const struct row_operand *place, bool reduces) {
+    add_step(chain, name, 0, NULL);
+    if (chain->too_large)
+        return;
+    chain->steps[chain->step_count - 1].result = place;
+    chain->steps[chain->step_count - 1].reduces = reduces;
 }
 
 static void add_result(struct row_chain *chain, const struct chain_result *result) {
     accumulate(chain, find_link(chain, result->value));
     if (result->canonical)
         add_step(chain, "STEP_CANONICAL", 0, NULL);
-    add_step(chain, crossings[result->value->dtype].put, 0, NULL);
-    if (!chain->too_large)
-        chain->steps[chain->step_count - 1].result = result;
+    if (!result->only_reduced)
+        add_result_step(chain, crossings[result->value->dtype].put, &result->place, false);
+    if (result->reduction)
+        add_result_step(chain, reduction_names[result->reduction->op], &result->reduced, true);
 }
 
 /* NULL where this is nothing for a chain. */
-static struct row_chain *plan_chain(struct row_emitter *rows, int count,
-                                    const struct chain_result *results) {
+static struct row_chain *plan(struct row_emitter *rows, int count,
+                              const struct chain_result *results, int worthwhile) {
     struct row_chain *chain = arena_new(rows->emitter->ir->arena, struct row_chain);
     chain->rows = rows;
     for (int i = 0; i < count; i++) {
         add_links(chain, results[i].value);
         chain->operations += results[i].canonical;
     }
-    if (chain->too_large || chain->operations < WORTHWHILE)
+    if (chain->too_large || chain->operations < worthwhile)
         return NULL;
     for (int i = 0; i < count && !chain->too_large; i++)
         add_result(chain, &results[i]);
     return chain->too_large ? NULL : chain;
 }
 
+/* Whether a step can read a value where it lies. */
+static bool is_in_place(const struct row_emitter *rows, const struct expression *e) {
+    const struct row_block *block = rows->block;
+    bool plain = true;
+    if (e->kind == EXPRESSION_CONSTANT || rows_reduced(rows, e))
+        return true;
+    if (e->kind != EXPRESSION_LOAD || !rows_are_even(e->index, block))
+        return false;
+    const int64_t step = index_coefficient(e->index, block->column, &plain);
+    return step == 0 || step == 1 || block->column_limit == 1;
+}
+
+struct row_chain *chain_plan(struct row_emitter *rows, int count,
+                             const struct chain_result *results) {
+    bool reduces = false;
+    for (int i = 0; i < count; i++) {
+        reduces |= results[i].reduction != NULL;
+        if (!crossings[results[i].value->dtype].put)
+            return NULL;
+    }
+    if (reduces && count >= CHAIN_RESULTS) /* what is reduced comes behind what is put */
+        return NULL;
+    struct row_chain *chain = plan(rows, count, results, 0);
+    for (int i = 0; chain && i < chain->count; i++)
+        if (is_read(chain, &chain->links[i]) && !is_in_place(rows, chain->links[i].e))
+            return NULL;
+    return chain;
+}
+
+bool chain_can_reduce(const struct expression *e) {
+    return e->kind == EXPRESSION_REDUCE && e->dtype == DTYPE_FLOAT32 && e->axis_count == 1 &&
+           reduction_names[e->op];
+}
+
+int chain_step_count(const struct row_chain *chain) {
+    return chain->step_count;
+}
+
+void chain_fetch(struct row_chain *chain) {
+    const struct row_block *block = chain->rows->block;
+    for (int i = 0, count = chain->count; i < count; i++) {
+        struct row_link *link = &chain->links[i];
+        bool plain = true;
+        if (block->column_limit > 1 && link->e->kind == EXPRESSION_LOAD &&
+            dtype_facts[link->e->dtype].bytes == 4 &&
+            index_coefficient(link->e->index, block->column, &plain) == 1 &&
+            index_coefficient(link->e->index, block->row, &plain) != 0)
+            add_step(chain, "STEP_FETCH", 0, link);
+    }
+}
+
 bool is_chain(struct row_emitter *rows, const struct expression *e) {
     struct chain_result result = {.value = e};
-    return crossings[e->dtype].put && plan_chain(rows, 1, &result);
+    return crossings[e->dtype].put && plan(rows, 1, &result, WORTHWHILE);
 }
 
 static bool can_put(const struct row_emitter *rows, const struct chain_result *result) {
@@ -505,10 +582,9 @@ bool emit_chain(struct row_emitter *rows, int count, const struct chain_result *
     for (int i = 0; i < count; i++)
         if (!can_put(rows, &results[i]))
             return false;
-    struct row_chain *chain = plan_chain(rows, count, results);
+    struct row_chain *chain = plan(rows, count, results, WORTHWHILE);
     if (!chain)
         return false;
-    place_operands(chain);
-    print_chain(chain);
+    chain_print(chain);
     return true;
 }

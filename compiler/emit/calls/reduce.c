@@ -301,6 +301,73 @@ static void reduce_gathered_strip(const struct reducing *reducing,
                            lookup->extent, lookup->stride));
 }
 
+/* Elements that steps compute, of one axis: a chain reduces them. False: nothing is printed. */
+static bool reduce_in_chain(const struct reducing *reducing, struct row_operand result) {
+    struct emitter *emitter = reducing->rows->emitter;
+    const struct row_block *block = reducing->rows->block;
+    if (reducing->down || !chain_can_reduce(reducing->e) || emit_is_long(emitter))
+        return false;
+    const int64_t extent = reducing->axis->extent;
+    struct row_block *elements = arena_new(emitter->ir->arena, struct row_block);
+    *elements = element_block(reducing->e, block, false);
+    elements->row_count = block->column_count;
+    elements->column_count = arena_format(emitter->ir->arena, "%" PRId64, extent);
+    elements->column_limit = extent;
+    elements->row_strip = block->strip;
+    struct row_emitter *rows = arena_new(emitter->ir->arena, struct row_emitter);
+    *rows = (struct row_emitter){.emitter = emitter, .block = elements};
+    const struct chain_result reduced = {.value = reducing->e->sources[0],
+                                         .reduction = reducing->e,
+                                         .reduced = {result.pointer, result.step, 0},
+                                         .only_reduced = true};
+    struct row_chain *chain = chain_plan(rows, 1, &reduced);
+    if (!chain)
+        return false;
+    chain_print(chain);
+    return true;
+}
+
+/* Rows looked up in a buffer, all of them in one call. */
+static bool reduce_gathered(const struct reducing *reducing, struct row_operand result) {
+    struct emitter *emitter = reducing->rows->emitter;
+    struct arena *arena = emitter->ir->arena;
+    const struct row_block *block = reducing->rows->block;
+    const int64_t extent = reducing->axis->extent;
+    struct row_lookup lookup;
+    if (reducing->e->dtype != DTYPE_FLOAT32 || reducing->e->axis_count != 1 ||
+        extent > STRIP_ELEMENTS || emit_is_long(emitter) || !is_gathered(reducing, &lookup))
+        return false;
+    struct row_block rows = element_block(reducing->e, block, true);
+    rows.row_count = arena_format(arena, "%" PRId64, extent);
+    rows.column_count = block->column_count;
+    rows.strip = block->strip;
+    const struct row_block places = {.column = reducing->axis,
+                                     .row_count = "1",
+                                     .column_count = rows.row_count,
+                                     .column_limit = extent,
+                                     .elements = extent};
+    struct row_emitter positions = {
+        .emitter = emitter, .block = &places, .first_temporary = reducing->rows->temporary_count};
+    struct row_emitter elements = {.emitter = emitter, .block = &rows};
+    emit_open(emitter, "{");
+    struct row_operand position = rows_evaluate(&positions, lookup.position);
+    struct row_operand a = rows_memory(&elements, lookup.load->buffer->name, lookup.rest);
+    const struct dtype_facts *index = &dtype_facts[lookup.position->dtype];
+    rows_call(&elements, arena_format(arena, "%s_at_%s", reducing->stem, index->short_name),
+              arena_format(arena,
+                           "long rows, long columns, float *result, long result_step,\n"
+                           "        const float *a, long a_row, long a_step, const %s *position,\n"
+                           "        long position_row, long extent, long stride",
+                           index->c_type),
+              arena_format(arena,
+                           "%s, %s, %s, %" PRId64 ", %s, %s, %" PRId64 ", %" PRId64 ", %" PRId64,
+                           rows.row_count, rows.column_count, result.pointer, result.step,
+                           rows_operand_text(&elements, a), position.pointer, position.step,
+                           lookup.extent, lookup.stride));
+    emit_close(emitter);
+    return true;
+}
+
 static void reduce_in_strips(const struct reducing *reducing, struct row_operand result) {
     struct emitter *emitter = reducing->rows->emitter;
     struct arena *arena = emitter->ir->arena;
@@ -371,7 +438,7 @@ void rows_reduce(struct row_emitter *rows, const struct expression *e, struct ro
         *reader = (struct row_emitter){.emitter = rows->emitter, .block = &elements};
         reduce_at_once(&reducing, rows_memory(reader, element->buffer->name, element->index),
                        result);
-    } else {
+    } else if (!reduce_in_chain(&reducing, result) && !reduce_gathered(&reducing, result)) {
         reduce_in_strips(&reducing, result);
     }
 }

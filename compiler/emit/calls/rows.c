@@ -239,6 +239,10 @@ static struct row_operand constant_operand(struct row_emitter *rows, const struc
     return (struct row_operand){.pointer = arena_format(emitter->ir->arena, "&%s", name)};
 }
 
+static const char *block_name(struct row_emitter *rows, int temporary) {
+    return arena_format(rows->emitter->ir->arena, "block%d", rows->first_temporary + temporary);
+}
+
 static int take_temporary(struct row_emitter *rows, enum dtype dtype) {
     struct arena *arena = rows->emitter->ir->arena;
     int taken = 0;
@@ -248,8 +252,7 @@ static int take_temporary(struct row_emitter *rows, enum dtype dtype) {
     if (taken == rows->temporary_count) {
         rows->temporaries = arena_extend(arena, rows->temporaries, rows->temporary_count++,
                                          &rows->temporary_capacity, sizeof *rows->temporaries);
-        emit_aligned_array(rows->emitter, dtype_facts[dtype].c_type,
-                           arena_format(arena, "block%d", taken),
+        emit_aligned_array(rows->emitter, dtype_facts[dtype].c_type, block_name(rows, taken),
                            arena_format(arena, "%" PRId64, rows->block->elements));
     }
     rows->temporaries[taken] = (struct row_temporary){.dtype = dtype};
@@ -257,10 +260,8 @@ static int take_temporary(struct row_emitter *rows, enum dtype dtype) {
 }
 
 static struct row_operand temporary_operand(struct row_emitter *rows, int temporary) {
-    return (struct row_operand){.pointer =
-                                    arena_format(rows->emitter->ir->arena, "block%d", temporary),
-                                .row = rows->block->column_limit,
-                                .step = 1};
+    return (struct row_operand){
+        .pointer = block_name(rows, temporary), .row = rows->block->column_limit, .step = 1};
 }
 
 struct row_operand rows_place(struct row_emitter *rows, enum dtype dtype) {
@@ -456,13 +457,11 @@ static void list_value(struct row_emitter *rows, const struct expression *e) {
         (struct row_value){.expression = e, .temporary = -1, .uses_left = 1};
 }
 
-/* The row that a store writes. */
-static struct row_operand target_of(struct row_emitter *rows, const struct store *store) {
+struct row_operand rows_target(struct row_emitter *rows, const struct store *store) {
     return rows_memory(rows, store->output->name, store->address);
 }
 
-/* Floats that leave the graph lose odd NaNs. */
-static bool is_canonical(const struct store *store) {
+bool rows_are_canonical(const struct store *store) {
     return store->output->kind == BUFFER_OUTPUT && dtype_is_real(store->output->dtype) &&
            !store->unfinished;
 }
@@ -471,7 +470,7 @@ static bool is_canonical(const struct store *store) {
 static const struct store *storing(int count, const struct store *stores,
                                    const struct expression *value) {
     for (int i = 0; i < count; i++)
-        if (stores[i].value == value && !is_canonical(&stores[i]))
+        if (stores[i].value == value && !rows_are_canonical(&stores[i]))
             return &stores[i];
     return NULL;
 }
@@ -502,7 +501,7 @@ static void compute_listed(struct row_emitter *rows, int count, const struct sto
         const struct store *store = storing(count, stores, e);
         int temporary = store ? -1 : take_temporary(rows, e->dtype);
         struct row_operand place =
-            store ? target_of(rows, store) : temporary_operand(rows, temporary);
+            store ? rows_target(rows, store) : temporary_operand(rows, temporary);
         if (!store && is_same_along_rows(rows, e))
             place = (struct row_operand){.pointer = place.pointer, .row = 1};
         rows->values[i].temporary = temporary;
@@ -513,7 +512,7 @@ static void compute_listed(struct row_emitter *rows, int count, const struct sto
 
 struct row_operand rows_evaluate(struct row_emitter *rows, const struct expression *e) {
     if (is_chain(rows, e)) {
-        struct chain_result result = {e, rows_place(rows, e->dtype), false};
+        struct chain_result result = {.value = e, .place = rows_place(rows, e->dtype)};
         emit_chain(rows, 1, &result);
         return result.place;
     }
@@ -529,7 +528,17 @@ static struct row_operand copied(struct row_emitter *rows, const struct expressi
     return place;
 }
 
+const struct row_operand *rows_reduced(const struct row_emitter *rows, const struct expression *e) {
+    for (int i = 0; i < rows->reduced_count; i++)
+        if (rows->reduced[i].reduction == e)
+            return &rows->reduced[i].place;
+    return NULL;
+}
+
 struct row_operand rows_operand(struct row_emitter *rows, const struct expression *e) {
+    const struct row_operand *reduced = rows_reduced(rows, e);
+    if (reduced)
+        return *reduced;
     if (e->kind == EXPRESSION_CONSTANT)
         return constant_operand(rows, e);
     if (e->kind != EXPRESSION_LOAD) {
@@ -556,7 +565,7 @@ bool emit_rows_possible(struct emitter *emitter, const struct store *store,
 static void copy_value(struct row_emitter *rows, const struct store *store) {
     const struct buffer *output = store->output;
     struct arena *arena = rows->emitter->ir->arena;
-    bool fill = store->value->kind == EXPRESSION_CONSTANT && !is_canonical(store);
+    bool fill = store->value->kind == EXPRESSION_CONSTANT && !rows_are_canonical(store);
     struct row_operand value = use(rows, store->value);
     struct row_arguments arguments = {
         .count = fill ? 0 : 1, .operands = {value}, .dtypes = {output->dtype}};
@@ -564,10 +573,10 @@ static void copy_value(struct row_emitter *rows, const struct store *store) {
         arena_format(arena, ", const %s *value", dtype_facts[output->dtype].c_type);
     call_elementwise(rows,
                      arena_format(arena, "row_%s_%s", dtype_facts[output->dtype].short_name,
-                                  is_canonical(store) ? "canonical"
-                                  : fill              ? "fill"
-                                                      : "copy"),
-                     output->dtype, target_of(rows, store), &arguments, fill ? parameters : "",
+                                  rows_are_canonical(store) ? "canonical"
+                                  : fill                    ? "fill"
+                                                            : "copy"),
+                     output->dtype, rows_target(rows, store), &arguments, fill ? parameters : "",
                      fill ? arena_format(arena, ", %s", value.pointer) : "");
 }
 
@@ -575,8 +584,9 @@ static bool emit_stores_as_chain(struct row_emitter *rows, int count, const stru
     struct chain_result *results =
         arena_array(rows->emitter->ir->arena, struct chain_result, (size_t)count);
     for (int i = 0; i < count; i++)
-        results[i] = (struct chain_result){stores[i].value, target_of(rows, &stores[i]),
-                                           is_canonical(&stores[i])};
+        results[i] = (struct chain_result){.value = stores[i].value,
+                                           .place = rows_target(rows, &stores[i]),
+                                           .canonical = rows_are_canonical(&stores[i])};
     return emit_chain(rows, count, results);
 }
 

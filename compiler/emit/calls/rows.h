@@ -42,9 +42,18 @@ struct row_emitter {
     int count, capacity;
     struct row_value *values; /* in order: sources first */
     int temporary_count, temporary_capacity;
+    int first_temporary; /* so many names are taken in the same block of C */
     struct row_temporary *temporaries;
     const struct expression *filled; /* the constant that filled_place has; NULL: none */
     struct row_operand filled_place;
+    int reduced_count; /* reductions whose results are in memory already */
+    const struct reduced_value *reduced;
+};
+
+/* A reduction, and where its results are, one a row. */
+struct reduced_value {
+    const struct expression *reduction;
+    struct row_operand place;
 };
 
 /* ---- calls.c ---- */
@@ -97,6 +106,13 @@ const char *rows_operand_text(struct row_emitter *rows, struct row_operand opera
  * of other values are forgotten. */
 struct row_operand rows_operand(struct row_emitter *rows, const struct expression *e);
 
+/* Whether a store's floats leave the graph, so that they lose odd NaNs. */
+bool rows_are_canonical(const struct store *store);
+/* Where a store writes. */
+struct row_operand rows_target(struct row_emitter *rows, const struct store *store);
+/* What a reduction gave that is in memory already; NULL: it is not. */
+const struct row_operand *rows_reduced(const struct row_emitter *rows, const struct expression *e);
+
 /* ---- chain.c ---- */
 
 /* A value, where it goes, and whether it leaves the graph. */
@@ -104,12 +120,35 @@ struct chain_result {
     const struct expression *value;
     struct row_operand place;
     bool canonical;
+    const struct expression *reduction; /* of the values of each row; NULL: none */
+    struct row_operand reduced;         /* where that goes: one element a row */
+    bool only_reduced;                  /* the value itself goes nowhere */
 };
 /* Computes values in one call, if they are more than one operation and steps can do it.
  * False: nothing is printed. */
 bool emit_chain(struct row_emitter *rows, int count, const struct chain_result *results);
 /* Whether it can do that with one value that goes to a place of its own. */
 bool is_chain(struct row_emitter *rows, const struct expression *e);
+
+/* A chain before it is printed, with results whose places are known once that happens. NULL where
+ * steps cannot compute them, or would read what is not in memory. */
+struct row_chain;
+struct row_chain *chain_plan(struct row_emitter *rows, int count,
+                             const struct chain_result *results);
+/* A reduction that a chain's step can do. */
+bool chain_can_reduce(const struct expression *e);
+int chain_step_count(const struct row_chain *chain);
+/* Asks the caches for the next row of what it reads one element after another. */
+void chain_fetch(struct row_chain *chain);
+/* The arrays that say what to compute; gives the number behind their names. */
+int chain_arrays(struct row_chain *chain);
+/* All of it, in a call. */
+void chain_print(struct row_chain *chain);
+
+/* ---- phases.c: kernels whose rows go through several chains ---- */
+
+/* The whole kernel in one call, in its outer loops. False: nothing is printed. */
+bool emit_kernel_in_phases(struct emitter *emitter, const struct kernel *kernel);
 
 /* ---- reduce.c ---- */
 

@@ -1,9 +1,22 @@
 /* Chains: a whole elementwise expression in one call, a few vectors of the block at a time in
- * registers, of float32 or of int32, as which integers of eight bits go through. A part of
- * rows_body.h. */
+ * registers, of float32 or of int32, as which integers of eight bits go through. Included by
+ * chains_NAME.c, which defines SET as that name; runtime/kernels/rows.h tells what can be called.
+ */
+#include "runtime/kernels/rows_vector.h"
 #include "templates/chain.h"
 
+#include <string.h>
+
 enum { CHAIN_LANES = VECTOR_ELEMENTS(f32), CHAIN_VECTORS = 24 };
+enum { CHAIN_PARTS = REDUCTION_LANES / CHAIN_LANES };
+/* The largest blocks: rows, and vectors across. */
+#if defined __AVX512F__ || defined __aarch64__
+#define CHAIN_ROWS 12
+#define CHAIN_ACROSS 16
+#else
+#define CHAIN_ROWS 6
+#define CHAIN_ACROSS 8
+#endif
 
 /* ---- Vectors ---- */
 
@@ -123,20 +136,26 @@ struct chain {
     const struct row_step *steps;
     const void *const *operands;
     void *const *results;
-    long width; /* of vectors that are not whole, in lanes */
+    long width;   /* of vectors that are not whole, in lanes */
+    bool reduces; /* some step does */
+    _Alignas(64) float lanes[CHAIN_RESULTS][CHAIN_ROWS * REDUCTION_LANES]; /* of the rows at hand */
     _Alignas(64) float scratch[CHAIN_VECTORS * CHAIN_LANES];
     float slots[CHAIN_SLOTS * CHAIN_VECTORS * CHAIN_LANES];
 };
 
 /* Steps whose operation is a loop of its own. */
+#define CHAIN_LOOP(name, op, function)                                                             \
+    static void loop_##function(float *result, const float *a, long columns) {                     \
+        STRIP_OR(STRIP_##function##_f32, LOOP_1(float, scalar_##function##_f32(a[i])))             \
+    }
+#include "templates/chain.def"
+
 static __attribute__((noinline)) void take_scratch(struct chain *chain, int op, long columns) {
-    static block_function *const loops[] = {
-#define CHAIN_LOOP(name, op, function, row) [STEP_##name] = block_##row,
+    static void (*const loops[])(float *, const float *, long) = {
+#define CHAIN_LOOP(name, op, function) [STEP_##name] = loop_##function,
 #include "templates/chain.def"
     };
-    const struct operand operands[] = {{(char *)chain->scratch, 0, 1, sizeof(float)},
-                                       {(char *)chain->scratch, 0, 1, sizeof(float)}};
-    loops[op](1, columns, operands);
+    loops[op](chain->scratch, chain->scratch, columns);
 }
 
 #if defined __clang__
@@ -213,6 +232,59 @@ static __attribute__((noinline)) void take_scratch(struct chain *chain, int op, 
     CHAIN_CASE_BYTES(op, short, FORM_BLOCK, row * step->row + column,                              \
                      widened(CHAIN_LOAD_BYTES(from + CHAIN_OFFSET), (type_##short)-1 < 0))
 
+/* What the lanes of each row take of its vectors, one after another; or, where neighbours may be
+ * joined first, as many at once as there are. */
+#define CHAIN_LANES_TAKE(function, neighbours_first)                                               \
+    float *lanes = chain->lanes[step->from];                                                       \
+    const int first = (int)(column / CHAIN_LANES % CHAIN_PARTS);                                   \
+    CHAIN_UNROLL                                                                                   \
+    for (int r = 0; r < rows; r++, lanes += REDUCTION_LANES) {                                     \
+        vector_f32 taken[CHAIN_PARTS], next[CHAIN_VECTORS];                                        \
+        CHAIN_UNROLL                                                                               \
+        for (int k = 0; k < CHAIN_PARTS; k++)                                                      \
+            taken[k] = LOAD(f32, lanes + (first + k) % CHAIN_PARTS * CHAIN_LANES);                 \
+        CHAIN_UNROLL                                                                               \
+        for (int k = 0; k < across; k++)                                                           \
+            next[k] = v[r * across + k];                                                           \
+        if (neighbours_first && CHAIN_PARTS == 1) {                                                \
+            CHAIN_JOIN_NEIGHBOURS(function, 1)                                                     \
+            CHAIN_JOIN_NEIGHBOURS(function, 2)                                                     \
+            CHAIN_JOIN_NEIGHBOURS(function, 4)                                                     \
+            CHAIN_JOIN_NEIGHBOURS(function, 8)                                                     \
+            taken[0] = VECTOR_##function(f32, taken[0], next[0]);                                  \
+        } else {                                                                                   \
+            CHAIN_UNROLL                                                                           \
+            for (int k = 0; k < across; k++)                                                       \
+                taken[k % CHAIN_PARTS] = VECTOR_##function(f32, taken[k % CHAIN_PARTS], next[k]);  \
+        }                                                                                          \
+        if (part) {                                                                                \
+            store_part(lanes + first * CHAIN_LANES, taken[0], chain->width);                       \
+            continue;                                                                              \
+        }                                                                                          \
+        CHAIN_UNROLL                                                                               \
+        for (int k = 0; k < CHAIN_PARTS; k++)                                                      \
+            STORE(f32, lanes + (first + k) % CHAIN_PARTS * CHAIN_LANES, taken[k]);                 \
+    }
+#define CHAIN_JOIN_NEIGHBOURS(function, apart)                                                     \
+    CHAIN_UNROLL                                                                                   \
+    for (int k = 0; k + apart < across; k += 2 * apart)                                            \
+        next[k] = VECTOR_##function(f32, next[k], next[k + apart]);
+
+/* A function of templates/strip.h, of as many vectors at once as it is for. */
+#define CHAIN_IN_REGISTERS(function)                                                               \
+    CHAIN_UNROLL                                                                                   \
+    for (int first = 0; first < rows * across; first += 4) {                                       \
+        const int some = rows * across - first < 4 ? rows * across - first : 4;                    \
+        __m512 x[4];                                                                               \
+        CHAIN_UNROLL                                                                               \
+        for (int i = 0; i < some; i++)                                                             \
+            x[i] = (__m512)v[first + i];                                                           \
+        function(some, x);                                                                         \
+        CHAIN_UNROLL                                                                               \
+        for (int i = 0; i < some; i++)                                                             \
+            v[first + i] = (vector_f32)x[i];                                                       \
+    }
+
 /* `rows` x `across` vectors from one place; `part`: not whole ones. All three are constants. */
 static inline __attribute__((always_inline)) void chain_block(const int rows, const int across,
                                                               const bool part, struct chain *chain,
@@ -255,6 +327,18 @@ static inline __attribute__((always_inline)) void chain_block(const int rows, co
             }
             break;
         }
+#define CHAIN_REDUCE(name, op, function, tree)                                                     \
+    case CHAIN_CODE(STEP_##name, FORM_ROWS): {                                                     \
+        CHAIN_LANES_TAKE(function, LANES_##tree != LANES_SUM && LANES_##tree != LANES_PROD)        \
+        break;                                                                                     \
+    }
+#include "templates/chain.def"
+        case CHAIN_CODE(STEP_FETCH, FORM_BLOCK): {
+            const float *from = chain->operands[step->from];
+            from += (row + rows) * step->row + column;
+            EACH __builtin_prefetch(from + CHAIN_OFFSET);
+            break;
+        }
         case CHAIN_CODE(STEP_PUT, FORM_BLOCK): {
             const long apart = step->row; /* stores keep the compiler from knowing it still */
             float *const to = (float *)chain->results[step->from] + row * apart + column;
@@ -279,6 +363,14 @@ static inline __attribute__((always_inline)) void chain_block(const int rows, co
             }
             break;
         }
+#if defined __AVX512F__
+        case CHAIN_CODE(STEP_EXP, 0):
+            CHAIN_IN_REGISTERS(f32_exp_registers)
+            break;
+        case CHAIN_CODE(STEP_ERF, 0):
+            CHAIN_IN_REGISTERS(f32_erf_registers)
+            break;
+#endif
         default:
             EACH STORE(f32, chain->scratch + i * CHAIN_LANES, v[i]);
             take_scratch(chain, step->op, rows * across * CHAIN_LANES);
@@ -294,8 +386,7 @@ static inline __attribute__((always_inline)) void chain_block(const int rows, co
 /* ---- Blocks of all sizes ---- */
 
 /* Rows by vectors across: the rows of tiles, so many that one step hides behind the next. */
-#if defined __AVX512F__ || defined __aarch64__
-enum { CHAIN_ROWS = 12, CHAIN_ACROSS = 16 };
+#if CHAIN_ROWS == 12
 #define CHAIN_MORE_ROWS(BLOCK, across, kind)                                                       \
     BLOCK(7, across, kind)                                                                         \
     BLOCK(8, across, kind)                                                                         \
@@ -304,7 +395,6 @@ enum { CHAIN_ROWS = 12, CHAIN_ACROSS = 16 };
     BLOCK(1, 12, whole)                                                                            \
     BLOCK(1, 16, whole)
 #else
-enum { CHAIN_ROWS = 6, CHAIN_ACROSS = 8 };
 #define CHAIN_MORE_ROWS(BLOCK, across, kind)
 #define CHAIN_MORE_ACROSS(BLOCK)
 #endif
@@ -327,15 +417,18 @@ enum { CHAIN_ROWS = 6, CHAIN_ACROSS = 8 };
     CHAIN_MORE_ACROSS(BLOCK)
 
 enum { CHAIN_whole, CHAIN_part };
+/* Blocks one after another, from `column` to before `end`. */
 #define CHAIN_BLOCK(rows, across, kind)                                                            \
-    static void chain_##rows##x##across##_##kind(struct chain *chain, long row, long column) {     \
-        chain_block(rows, across, CHAIN_##kind, chain, row, column);                               \
+    static void chain_##rows##x##across##_##kind(struct chain *chain, long row, long column,       \
+                                                 long end) {                                       \
+        for (; column < end; column += across * CHAIN_LANES)                                       \
+            chain_block(rows, across, CHAIN_##kind, chain, row, column);                           \
     }
 CHAIN_BLOCKS(CHAIN_BLOCK)
 #undef CHAIN_BLOCK
 
 /* By kind, vectors across and rows; NULL: there is none of that size. */
-typedef void chain_block_function(struct chain *chain, long row, long column);
+typedef void chain_block_function(struct chain *chain, long row, long column, long end);
 static chain_block_function *const chain_blocks[2][CHAIN_ACROSS + 1][CHAIN_ROWS + 1] = {
 #define CHAIN_BLOCK(rows, across, kind)                                                            \
     [CHAIN_##kind][across][rows] = chain_##rows##x##across##_##kind,
@@ -343,31 +436,140 @@ static chain_block_function *const chain_blocks[2][CHAIN_ACROSS + 1][CHAIN_ROWS 
 #undef CHAIN_BLOCK
 };
 
-/* As many rows at a time as there are blocks for. */
-static inline void run_blocks(struct chain *chain, chain_block_function *const *blocks, long rows,
-                              long column) {
-    for (long row = 0, taken; row < rows; row += taken) {
-        taken = least(rows - row, CHAIN_ROWS);
-        while (!blocks[taken])
-            taken--;
-        blocks[taken](chain, row, column);
+/* ---- Reductions: lanes for the rows at hand ---- */
+
+static const struct chain_reduction {
+    float identity;
+    enum lanes_op op;
+} chain_reductions[] = {
+#define CHAIN_REDUCE(name, op, function, tree)                                                     \
+    [STEP_##name] = {IDENTITY_##function(f32), LANES_##tree},
+#include "templates/chain.def"
+};
+
+/* NULL: the step is none. */
+static inline const struct chain_reduction *chain_reduction(const struct row_step *step) {
+    return step->op >= STEP_REDUCE_SUM && step->op <= STEP_REDUCE_MIN ? &chain_reductions[step->op]
+                                                                      : NULL;
+}
+
+static bool chain_reduces(const struct chain *chain) {
+    for (long i = 0; i < chain->count; i++)
+        if (chain_reduction(&chain->steps[i]))
+            return true;
+    return false;
+}
+
+static void begin_chain_lanes(struct chain *chain, long rows) {
+    for (long i = 0; i < chain->count; i++) {
+        const struct chain_reduction *reduction = chain_reduction(&chain->steps[i]);
+        for (long k = 0; reduction && k < rows * REDUCTION_LANES; k++)
+            chain->lanes[chain->steps[i].from][k] = reduction->identity;
     }
 }
 
-static void row_chain(long rows, long columns, long count, const struct row_step *steps,
-                      const void *const *operands, void *const *results) {
-    const long vectors = columns / CHAIN_LANES, rest = columns % CHAIN_LANES;
+/* The tree. */
+static float join_chain_lanes(enum lanes_op op, const float *from) {
+    struct lanes lanes;
+    for (int i = 0; i < LANES_PARTS; i++)
+        lanes.part[i] = lanes_load(from + i * LANES_WIDTH);
+    switch (op) {
+    case LANES_SUM:
+        return lanes_end(LANES_SUM, lanes);
+    case LANES_PROD:
+        return lanes_end(LANES_PROD, lanes);
+    case LANES_MAX:
+        return lanes_end(LANES_MAX, lanes);
+    case LANES_MIN:
+        return lanes_end(LANES_MIN, lanes);
+    }
+    unreachable();
+}
+
+static void end_chain_lanes(struct chain *chain, long row, long rows) {
+    for (long i = 0; i < chain->count; i++) {
+        const struct row_step *step = &chain->steps[i];
+        const struct chain_reduction *reduction = chain_reduction(step);
+        if (!reduction)
+            continue;
+        float *const result = (float *)chain->results[step->from] + row * step->row;
+        for (long r = 0; r < rows; r++)
+            result[r * step->row] =
+                join_chain_lanes(reduction->op, chain->lanes[step->from] + r * REDUCTION_LANES);
+    }
+}
+
+/* ---- All of them ---- */
+
+/* So many rows, for which there are blocks, over all columns. */
+static inline void run_rows(struct chain *chain, long row, long rows, long columns, long across) {
+    const long whole = columns - chain->width;
+    if (chain->reduces)
+        begin_chain_lanes(chain, rows);
+    for (long column = 0, end; column < whole; column = end) {
+        const long vectors = (whole - column) / CHAIN_LANES;
+        long taken = least(vectors, across);
+        while (!chain_blocks[CHAIN_whole][taken][rows])
+            taken--;
+        const long all = vectors < 2 * taken ? taken : vectors / taken * taken;
+        end = column + all * CHAIN_LANES;
+        chain_blocks[CHAIN_whole][taken][rows](chain, row, column, end);
+    }
+    if (chain->width)
+        chain_blocks[CHAIN_part][1][rows](chain, row, whole, columns);
+    if (chain->reduces)
+        end_chain_lanes(chain, row, rows);
+}
+
+/* As many rows at a time as there are blocks for, or one if it is long. */
+static inline void run_chain(struct chain *chain, long first, long rows, long columns) {
+    const long vectors = columns / CHAIN_LANES;
     const bool wide = least(vectors, CHAIN_ACROSS) > 2 * least(rows, CHAIN_ROWS);
+    for (long row = 0, taken; row < rows; row += taken) {
+        taken = wide ? 1 : least(rows - row, CHAIN_ROWS);
+        while (!chain_blocks[CHAIN_part][1][taken])
+            taken--;
+        run_rows(chain, first + row, taken, columns, wide ? CHAIN_ACROSS : 2);
+    }
+}
+
+static inline __attribute__((always_inline)) void
+run_one_chain(bool reduces, long rows, long columns, long count, const struct row_step *steps,
+              const void *const *operands, void *const *results) {
     struct chain chain;
     chain.count = count, chain.steps = steps;
     chain.operands = operands, chain.results = results;
-    chain.width = rest;
-    for (long i = 0, across; i < vectors; i += across) {
-        across = least(vectors - i, wide ? CHAIN_ACROSS : 2);
-        while (!chain_blocks[CHAIN_whole][across][1])
-            across--;
-        run_blocks(&chain, chain_blocks[CHAIN_whole][across], rows, i * CHAIN_LANES);
+    chain.width = columns % CHAIN_LANES;
+    chain.reduces = reduces;
+    run_chain(&chain, 0, rows, columns);
+}
+
+void OF_SET(row_chain_, )(long rows, long columns, long count, const struct row_step *steps,
+                          const void *const *operands, void *const *results) {
+    run_one_chain(false, rows, columns, count, steps, operands, results);
+}
+
+void OF_SET(row_reducing_chain_, )(long rows, long columns, long count,
+                                   const struct row_step *steps, const void *const *operands,
+                                   void *const *results) {
+    run_one_chain(true, rows, columns, count, steps, operands, results);
+}
+
+enum { MOST_PHASES = 32 };
+
+void OF_SET(row_phases_, )(long rows, long count, const struct row_phase *phases) {
+    struct chain chain;
+    bool reduces[MOST_PHASES];
+    for (long i = 0; i < count; i++) {
+        chain.count = phases[i].count, chain.steps = phases[i].steps;
+        reduces[i] = chain_reduces(&chain);
     }
-    if (rest)
-        run_blocks(&chain, chain_blocks[CHAIN_part][1], rows, vectors * CHAIN_LANES);
+    for (long row = 0; row < rows; row++)
+        for (long i = 0; i < count; i++) {
+            chain.count = phases[i].count, chain.steps = phases[i].steps;
+            chain.operands = phases[i].operands, chain.results = phases[i].results;
+            chain.width = phases[i].columns % CHAIN_LANES;
+            chain.reduces = reduces[i];
+            run_chain(&chain, row, 1, phases[i].columns);
+        }
 }

@@ -1,0 +1,3 @@
+/* The chains for every machine of the architecture. */
+#define SET baseline
+#include "runtime/kernels/chains_body.h"
