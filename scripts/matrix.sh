@@ -1,7 +1,8 @@
 #!/bin/sh
-# matrix.sh BUILD [COUNT]: the table of docs/targets.md, on standard output, of the machines on which
-# emitted C ran with the interpreter's bits: what the tests of tests/emit/ say that build and run it
-# by cross compilers and emulators, here with COUNT random graphs (200) each. Fails if a test does.
+# matrix.sh BUILD [COUNT]: the table of docs/targets.md, on standard output, of the machines on
+# which emitted C ran with the interpreter's bits: what the tests of tests/emit/ say that build and
+# run it by cross compilers and emulators, here with COUNT random graphs (200) each. Fails if a test
+# does.
 set -eu
 
 build=$1 count=${2:-200}
@@ -18,10 +19,10 @@ cat <<'END'
 
 ## The same bits
 
-Random graphs, and beside them MNIST in float32 and in 8-bit integers and an LSTM of PyTorch, emitted, compiled
-for a machine, and run by QEMU, Wine or Node: each output is compared with the interpreter's, byte by byte.
-`make targets` runs them, tests fewer of them. Built by gcc at -O2, unless the name says otherwise, and for
-WebAssembly by clang. Cortex-M0's text ran on a Cortex-M3.
+Random graphs, and beside them MNIST in float32 and in 8-bit integers and an LSTM of PyTorch,
+emitted, compiled for a machine, and run by QEMU, Wine or Node: each output is compared with the
+interpreter's, byte by byte. `make targets` runs them, tests fewer of them. Built by gcc at -O2,
+unless the name says otherwise, and for WebAssembly by clang. Cortex-M0's text ran on a Cortex-M3.
 
 | machine | compiles | runs | bits | random graphs | models |
 |---|---|---|---|--:|--:|
