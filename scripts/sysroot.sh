@@ -51,7 +51,7 @@ for_it() {
 quietly() {
     "$@" >"$apt/log" 2>&1 && return
     cat "$apt/log" >&2
-    echo "sysroot.sh: has this Debian no packages for $architecture? SYSROOT=FOLDER names others" >&2
+    echo "sysroot.sh: no packages for $architecture? SYSROOT=FOLDER names another folder" >&2
     exit 1
 }
 

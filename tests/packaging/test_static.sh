@@ -9,9 +9,10 @@ make -C "$top" BUILD="$build" MAKEFLAGS= "$build/eigentensor-static" >make.log 2
 }
 tool=$build/eigentensor-static model=$top/models/mnist
 ldd "$tool" >out 2>&1 && wrong "it needs libraries: $(cat out)"
-"$build/eigentensor" run "$model/mnist.json" "$model/samples/3-pen.png" -m eager | tail -n 1 >expected
+digit=$model/samples/3-pen.png
+"$build/eigentensor" run "$model/mnist.json" "$digit" -m eager | tail -n 1 >expected
 for mode in eager jit; do
-    expect 0 env -i "$tool" run "$model/mnist.json" "$model/samples/3-pen.png" -m "$mode"
+    expect 0 env -i "$tool" run "$model/mnist.json" "$digit" -m "$mode"
     tail -n 1 out >found
     same found expected "$mode gives another digest"
 done
