@@ -62,6 +62,7 @@ torch python:torch         python3-torch    python3-torch           python-pytor
 torch libopenblas.so.0     libopenblas0-pthread openblas            openblas    openblas
 install help2man          help2man         help2man                help2man    help2man
 deb  dpkg-buildpackage    dpkg-dev            -                       -           -
+deb  /usr/share/build-essential/list build-essential -             -           -
 deb  dh                   debhelper           -                       -           -
 deb  lintian              lintian             -                       -           -
 docs sphinx-build         python3-sphinx      python3-sphinx          python-sphinx sphinx-doc
@@ -72,6 +73,7 @@ test pkg-config           pkg-config       pkgconf                 pkgconf     p
 test abidw                abigail-tools    libabigail              libabigail  -
 test /usr/sbin/nginx      nginx-light      nginx                   nginx       nginx
 test openssl              openssl          openssl                 openssl     openssl
+test systemd-analyze      systemd             systemd                 systemd     -
 lint clang-format          clang-format     clang-tools-extra       clang       clang-format
 lint clang-tidy            clang-tidy       clang-tools-extra       clang       llvm
 lint shellcheck            shellcheck       ShellCheck              shellcheck  shellcheck
