@@ -28,4 +28,7 @@ ln -s / "$WINEPREFIX/dosdevices/z:"
 echo disable >"$WINEPREFIX/.update-timestamp"
 status=0
 "$wine" "$program" "$@" || status=$?
+# Its server would look for the folder for a while, and say so into what the program wrote.
+server=$(command -v wineserver || echo /usr/lib/wine/wineserver)
+"$server" --kill --wait >/dev/null 2>&1 || :
 exit "$status"
