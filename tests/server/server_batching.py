@@ -66,15 +66,15 @@ def test_the_same_bits_together_as_alone():
 
 def test_a_full_batch_does_not_wait():
     with serving("--max-delay", "1000000", "--max-batch", "4") as server:
-        began = time.monotonic()
         for _ in range(3):
             with ThreadPoolExecutor(2) as pool:  # two rows each
                 replies = list(pool.map(lambda number: ask(server, number), (1, 4)))
-            assert [reply["parameters"]["batch_images"] for reply in replies] == [4, 4]
+            told = [reply["parameters"] for reply in replies]
+            assert [each["batch_images"] for each in told] == [4, 4]
+            assert min(each["queue_us"] for each in told) < 1000000, "it waited"
         five = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [5, WIDTH],
                             "data": [0] * 5 * WIDTH}]}
         assert "expected 1 to 4" in server.json("POST", "/v2/models/rows/infer", five, 400)["error"]
-        assert time.monotonic() - began < 1 * SLOW, "it waited"
 
 
 def test_a_lonely_request_is_answered_when_its_delay_is_over():
@@ -86,12 +86,11 @@ def test_a_lonely_request_is_answered_when_its_delay_is_over():
 
 def test_wrong_and_eager_requests_wait_for_nobody():
     with serving("--max-delay", "1000000") as server:
-        began = time.monotonic()
         assert server.json("POST", "/v2/models/rows/infer", {"inputs": []}, 400)["error"]
         eager = server.json("POST", "/v2/models/rows/infer",
                             {**request_of(0), "parameters": {"mode": "eager"}})
         assert eager["parameters"]["mode"] == "eager"
-        assert time.monotonic() - began < 1 * SLOW, "it waited"
+        assert eager["parameters"]["queue_us"] < 1000000, "it waited"
 
 
 def test_who_has_gone_holds_nobody_up():

@@ -442,11 +442,6 @@ def test_options_are_checked():
         assert server.request("POST", "/infer", b"x" * 3000)[0] == 413
 
 
-def test_it_starts_at_once():
-    with Server("--no-aot") as server:
-        assert server.milliseconds < 200 * SLOW, server.milliseconds
-
-
 def test_log_has_a_line_a_request():
     with tempfile.TemporaryFile() as log:
         with Server("--no-aot", quiet=False, log=log) as server:
