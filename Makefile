@@ -16,7 +16,7 @@
 # make install   programs, library, header, manuals, completions below PREFIX (/usr/local);
 #                make uninstall takes them away; DESTDIR is put before every path
 # make dist      eigentensor-VERSION.tar.gz of what is committed, the same bytes anywhere
-# make wheel     a package for pip, with all it needs inside
+# make wheel     a package for pip, with all it needs inside; CROSS= as below
 # make abi       what the shared library offers, into packaging/, where the tests hold it against
 # make deb       Debian packages of what is committed, in build/deb
 # make docs      the documentation as a site, in build/docs

@@ -37,7 +37,7 @@ docs: | build/setup-docs
 
 # A wheel for pip that needs nothing but the C library, in $(BUILD)/wheel.
 wheel: $(SHARED) | build/setup-wheel
-	packaging/wheel.sh $(BUILD)
+	packaging/wheel.sh $(BUILD) $(CROSS)
 
 # What the shared library offers by its header; tests/packaging/test_install.sh holds later
 # ones against it.

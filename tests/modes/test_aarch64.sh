@@ -3,42 +3,13 @@
 # and random graphs, interpreted, by libtcc and by gcc, give the digests that they have here.
 # EIGENTENSOR_AARCH64_COUNT is how many random graphs.
 . "$(dirname "$0")/../support/shell.sh"
+. tests/support/cross.sh
 
-triplet=aarch64-linux-gnu
 count=${EIGENTENSOR_AARCH64_COUNT:-100}
-for tool in $triplet-gcc qemu-aarch64 apt-get; do
-    command -v "$tool" >/dev/null || skip "no $tool on this machine"
-done
-sysroot=build/sysroot/$triplet there=build/cross/$triplet
-make_there() {
-    make MAKEFLAGS= "CROSS=$triplet" "BUILD=$there" \
-        OPTIMIZE='-O1 -Wno-maybe-uninitialized' VECTOR_OPTIMIZE=-O1 "$@" \
-        >"$build/aarch64.log" 2>&1
-}
-make_there "$sysroot/fetched.mk" ||
-    skip "its libraries cannot be fetched: $(tail -n 1 "$build/aarch64.log")"
-make_there "$there/eigentensor" "$there/tests/modes/differential" ||
-    { wrong "it does not build: $(tail -n 20 "$build/aarch64.log")" && exit 1; }
-
-there=$(realpath "$there")
+make_cross aarch64-linux-gnu build/cross/aarch64-linux-gnu/eigentensor \
+    build/cross/aarch64-linux-gnu/tests/modes/differential
 models=$top/models/mnist
 enter_work_folder
-
-# Programs that were not built for it run as they are: the C compiler, too, which as "gcc" is the
-# one for it, and knows no native CPU.
-mkdir bin
-cat >bin/gcc <<'END'
-#!/bin/sh
-for word; do
-    shift
-    [ "$word" = -march=native ] || set -- "$@" "$word"
-done
-exec aarch64-linux-gnu-gcc "$@"
-END
-chmod +x bin/gcc
-emulated() {
-    PATH=$PWD/bin:$PATH QEMU_LD_PREFIX=/usr/$triplet EIGENTENSOR_CPU=neon qemu-aarch64 "$@"
-}
 
 # ---- Models ----
 
