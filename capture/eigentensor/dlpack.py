@@ -49,7 +49,8 @@ def is_on_gpu(value):
 
 
 class Lent:
-    """What a library shows, ready to be used in the stream; to be kept until that is done."""
+    """What a library shows, ready to be used in the stream. Its memory must stay until the stream
+    has come past that, as libraries see to that free in the order of the stream they lend for."""
 
     def __init__(self, value, stream):
         self._capsule = value.__dlpack__(stream=stream or DEFAULT_STREAM)
@@ -98,6 +99,18 @@ def _entered():
     return _driver.entered()
 
 
+def wait(first, then):
+    """Lets the stream `then` wait for all that is in `first` by now."""
+    if then in (NO_STREAM, first):
+        return
+    event, untimed = ctypes.c_void_p(), 2
+    with _entered() as driver:
+        driver.call("cuEventCreate", ctypes.byref(event), untimed)
+        driver.call("cuEventRecord", event, ctypes.c_void_p(first))
+        driver.call("cuStreamWaitEvent", ctypes.c_void_p(then), event, 0)
+        driver.call("cuEventDestroy_v2", event)
+
+
 class DeviceArray:
     """An array in the GPU's memory, row-major, which other libraries take by `from_dlpack` or by
     __cuda_array_interface__. What fills it is put into `stream`."""
@@ -122,20 +135,8 @@ class DeviceArray:
         return CUDA, 0
 
     def __dlpack__(self, *, stream=None, **_):
-        self._await_in(stream)
+        wait(self.stream, DEFAULT_STREAM if stream is None else stream)
         return _shown(self)
-
-    def _await_in(self, stream):
-        """Lets a stream wait for what is put into ours."""
-        stream = DEFAULT_STREAM if stream is None else stream
-        if stream in (NO_STREAM, self.stream):
-            return
-        event, untimed = ctypes.c_void_p(), 2
-        with _entered() as driver:
-            driver.call("cuEventCreate", ctypes.byref(event), untimed)
-            driver.call("cuEventRecord", event, ctypes.c_void_p(self.stream))
-            driver.call("cuStreamWaitEvent", ctypes.c_void_p(stream), event, 0)
-            driver.call("cuEventDestroy_v2", event)
 
     @property
     def __cuda_array_interface__(self):

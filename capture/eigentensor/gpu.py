@@ -31,6 +31,8 @@ class _Shown:
             self.shape, self.strides = tuple(shown["shape"]), shown.get("strides")
             self.address, self.readonly = shown["data"]
             self.type, self.expected = shown["typestr"], type_of(placeholder.dtype)
+            if shown.get("stream"):
+                dlpack.wait(shown["stream"], stream or dlpack.DEFAULT_STREAM)
         else:
             self.lent = dlpack.Lent(value, stream)
             self.shape, self.strides = self.lent.shape, self.lent.strides

@@ -87,6 +87,13 @@ for source, stream in ((there, None), (ByDLPack(there), None), (ByDLPack(lent), 
     assert program(ByDLPack(there), mode="cuda", out=result) is result
 assert not dlpack._shown_now, "what was lent is kept"
 
+# What another stream fills is waited for.
+waits, wait = [], dlpack.wait
+dlpack.wait = lambda first, then: (waits.append((first, then)), wait(first, then))
+assert list(elements_at(program(lent, mode="cuda", stream=0), 10)) == expected[0]
+assert (other, dlpack.DEFAULT_STREAM) in waits, waits
+dlpack.wait = wait
+
 # A library that takes the tensor names the capsule so, and ends it later.
 capsule = there.__dlpack__(stream=-1)
 rename = ctypes.pythonapi.PyCapsule_SetName
