@@ -28,8 +28,10 @@ EXPORT("digit") unsigned char *address_of_digit(void) {
     return digit;
 }
 
-/* Of a drawing of that size; false: it is blank. */
+/* Of a drawing of that size; false: it is blank, or none. */
 EXPORT("prepare") bool prepare(int width, int height) {
+    if (width < 1 || height < 1 || width > MOST_SIDE || height > MOST_SIDE)
+        return false;
     for (int i = 0; i < width * height; i++) {
         const unsigned char grey = (unsigned char)(255 - ink[i]);
         rgba[4 * i] = rgba[4 * i + 1] = rgba[4 * i + 2] = grey;

@@ -93,6 +93,8 @@ export class Browser {
         /* A worker that cannot begin answers nothing at all. */
         this.#worker.addEventListener('error', (event) => {
             event.preventDefault();
+            this.#worker.terminate();
+            this.#worker = null; /* the next question begins another */
             const message = event.message || 'its worker cannot begin';
             for (const resolve of this.#asked.values()) resolve({ message });
             this.#asked.clear();

@@ -13,6 +13,7 @@ import { modules } from './modules/index.js';
 const SIDE = 28;
 
 let model = null;
+let choices = 0;
 let preparing = null;
 
 async function loadPreparing() {
@@ -24,6 +25,7 @@ async function loadPreparing() {
 
 /** Makes the graph's module ready; of whichever there is first without one. */
 async function choose(graph) {
+    const choice = ++choices;
     model = null;
     const found = modules[graph] ?? (graph ? null : Object.values(modules)[0]);
     if (!found) return { missing: Object.keys(modules).length === 0 ? 'all' : 'one' };
@@ -31,7 +33,7 @@ async function choose(graph) {
     const module = await found();
     const ready = await module.load();
     ready.run(new Float32Array(SIDE * SIDE)); /* engines take their time the first time */
-    model = { ...module, ...ready };
+    if (choice === choices) model = { ...module, ...ready }; /* else another one was chosen since */
     return { facts: { name: module.name, digest: module.digest } };
 }
 
