@@ -171,7 +171,7 @@ $(BUILD)/server/files.def: $(SERVER_FILES) $(wildcard server/page) $(PAGE_MODULE
 	    echo "FILE_ROW(file_$$n, \"$$file\", \"$$url\")"; done >$@
 $(BUILD)/server/files.o: $(BUILD)/server/files.def
 $(BUILD)/server/files.o: private CFLAGS_FILE = -I$(BUILD)/server
-$(BUILD)/server/model.o: $(wildcard $(MODEL)*.json $(MODEL)*.safetensors)
+$(BUILD)/server/models.o: $(wildcard $(MODEL)*.json $(MODEL)*.safetensors)
 $(BUILD)/eigentensor-server $(SERVER_TESTS): $(BUILD)/libserver.a
 $(BUILD)/eigentensor-server $(SERVER_TESTS): private LIBRARIES := $(BUILD)/libserver.a \
     $(LIBRARY) $(LIBRARIES)
