@@ -389,6 +389,10 @@ const char *emit_local(struct emitter *emitter, const struct expression *e);
 /* What a guard asks. */
 const char *emit_predicates(struct emitter *emitter, const struct expression *guard);
 const char *emit_index(struct emitter *emitter, const struct index *index);
+/* Where in the buffer's array the element at an address is; of a slice that sixteen threads deal
+ * out, in that of the thread's own ones. */
+const char *emit_element(struct emitter *emitter, const struct buffer *buffer,
+                         const struct index *address);
 const char *emit_constant(struct emitter *emitter, enum dtype dtype, uint64_t bits);
 /* A zero of float32 or float64, of which compilers must know nothing, as templates/zero.h says;
  * NULL: these bits are none. The same for what a greater or lesser of two is made of; NULL: it is

@@ -438,9 +438,18 @@ static const char *emit_guard(struct emitter *emitter, const struct expression *
 
 /* ---- All together ---- */
 
+const char *emit_element(struct emitter *emitter, const struct buffer *buffer,
+                         const struct index *address) {
+    const char *text = emit_index(emitter, address);
+    const bool dealt = emitter->group == REDUCTION_LANES && buffer->kind == BUFFER_LOCAL;
+    return dealt && address->count > 0
+               ? arena_format(emitter->ir->arena, "%s / %d", text, REDUCTION_LANES)
+               : text;
+}
+
 static const char *emit_load(struct emitter *emitter, const struct expression *e) {
     return arena_format(emitter->ir->arena, "%s[%s]", e->buffer->name,
-                        emit_index(emitter, e->index));
+                        emit_element(emitter, e->buffer, e->index));
 }
 
 static const char *emit_text(struct emitter *emitter, const struct expression *e) {

@@ -65,7 +65,7 @@ void emit_part(struct emitter *emitter, const struct statement *statement, int64
 
 void emit_store(struct emitter *emitter, const struct store *store) {
     const struct buffer *output = store->output;
-    const char *address = emit_index(emitter, store->address);
+    const char *address = emit_element(emitter, output, store->address);
     size_t taken = strlen(output->name) + strlen(address) + sizeof "[] = f32_canonical();";
     const char *text = emit_expression_within(emitter, store->value, taken < 90 ? 100 - taken : 10);
     if (output->kind == BUFFER_OUTPUT && !store->unfinished)

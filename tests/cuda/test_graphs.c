@@ -3,19 +3,20 @@
  * seeds begin and how many. */
 #include <criterion/criterion.h>
 
+#include "compiler/builder/layers.h"
 #include "compiler/store/store.h"
 #include "tests/support/differ.h"
 #include "tests/support/random_graph.h"
 
 /* A text for batches has each kernel for five blocks of images. */
-enum { USUAL_COUNT = 200, USUAL_BATCHED = 100, USUAL_SEED = 1, BATCH = 50 };
+enum { USUAL_COUNT = 200, USUAL_BATCHED = 100, USUAL_SEED = 1, AT_ONCE = 50 };
 
 static void check_mode(const char *name, uint64_t usual) {
     uint64_t seed = number_from_environment("EIGENTENSOR_SEED", USUAL_SEED);
     uint64_t left = number_from_environment("EIGENTENSOR_CUDA_COUNT", usual);
-    for (; left > 0; seed += BATCH) {
+    for (; left > 0; seed += AT_ONCE) {
         struct text report = {0};
-        int count = left < BATCH ? (int)left : BATCH;
+        int count = left < AT_ONCE ? (int)left : AT_ONCE;
         cr_assert(check_batch(seed, count, mode_find(name), NULL, &report), "\n%s",
                   report.bytes ? report.bytes : "out of memory");
         text_free(&report);
@@ -62,4 +63,36 @@ Test(cuda_graphs, models_by_gcc, .timeout = 600) {
 Test(cuda_graphs, models_by_clang, .timeout = 600) {
     for (int i = 0; i < PATHS; i++)
         check_path(paths[i], "cuda-clang");
+}
+
+/* So many rows that sixteen threads have one each, the last block fewer of them than others. */
+static struct graph *many_rows(struct et_error *error) {
+    struct tensor_context *context = tensor_context_new("rows");
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(4101, 48));
+    struct tensor whole = add_graph_input(context, "n", DTYPE_INT32, SHAPE(4099, 32));
+    struct tensor part = tensor_mul(whole, whole);
+    struct tensor greatest = tensor_reshape(tensor_reduce_max(part, AXES(1)), SHAPE(4099, 1));
+    return compile_to_graph(context,
+                            OUTPUTS({"softmax", softmax(x, -1)},
+                                    {"log", log_softmax(tensor_exp(x), -1)},
+                                    {"integers", tensor_sub(part, greatest)}),
+                            error);
+}
+
+static void check_rows(const char *mode) {
+    struct et_error error = {0};
+    struct trial trial = {0};
+    struct graph *graph = many_rows(&error);
+    cr_assert(graph && trial_begin(&trial, graph, 1, &error), "%s", error.message);
+    cr_expect(trial_check(&trial, mode_find(mode), &error), "%s", error.message);
+    trial_end(&trial);
+    graph_free(graph);
+}
+
+Test(cuda_graphs, rows_by_gcc, .timeout = 600) {
+    check_rows("cuda-gcc");
+}
+
+Test(cuda_graphs, rows_by_clang, .timeout = 600) {
+    check_rows("cuda-clang");
 }

@@ -391,6 +391,11 @@ static struct tensor build_softmax_rows(struct tensor_context *c) {
     return softmax(input(c, "x", SHAPE(60, 100)), -1);
 }
 
+/* So many that sixteen threads of a GPU have one, and keep it in registers. */
+static struct tensor build_softmax_registers(struct tensor_context *c) {
+    return softmax(input(c, "x", SHAPE(5000, 64)), -1);
+}
+
 static struct tensor build_layer_norm(struct tensor_context *c) {
     return layer_norm(input(c, "x", SHAPE(6, 40)), AXES(-1), 1e-5, weight(c, "weight", SHAPE(40)),
                       weight(c, "bias", SHAPE(40)));
@@ -533,6 +538,7 @@ static const struct golden {
     {"mlp.cu", build_mlp, &emit_cuda, true, 1},
     {"conv_relu.cu", build_conv_relu, &emit_cuda, false, 1},
     {"softmax.cu", build_softmax, &emit_cuda, false, 1},
+    {"softmax_registers.cu", build_softmax_registers, &emit_cuda, false, 1},
     {"concat.cu", build_concat, &emit_cuda, false, 1},
     {"integers.cu", build_integers, &emit_cuda, false, 1},
     {"scan.cu", build_scan, &emit_cuda, true, 1},

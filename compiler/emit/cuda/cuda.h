@@ -37,6 +37,16 @@ int emit_reducing_threads(struct emitter *emitter, const struct statement *state
 /* A reduction, by as many; gives the name of the result, which each of them has then. */
 const char *emit_thread_reduction(struct emitter *emitter, const struct expression *reduction);
 
+/* ---- rows.c ---- */
+
+/* Whether sixteen threads best run an iteration of a kernel's shared loops, in whose slices are so
+ * many bytes, each with elements of its own. */
+bool emit_rows_fit(const struct emitter *emitter, const struct kernel *kernel, int64_t slice_bytes);
+/* What each of these threads does for one nest. */
+void emit_row_nest(struct emitter *emitter, struct statement *const *nest, int size);
+/* Opens the loop over the thread's own ones of so many elements; names the element's number. */
+void emit_open_dealt(struct emitter *emitter, const char *name, int64_t count);
+
 /* ---- contract.c ---- */
 
 /* Loops whose extents together are that. */

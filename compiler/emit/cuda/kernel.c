@@ -142,8 +142,8 @@ static bool declares(const struct kernel *kernel, int place) {
     return output->kind == BUFFER_LOCAL;
 }
 
-/* A warp runs an iteration where there are many, whose slices fit together into shared memory; else
- * a block does. */
+/* Where there are many iterations, sixteen threads run one, if they can (rows.c); else a warp does,
+ * if the slices of a block's fit together into shared memory; else a block. */
 static int group_of(const struct emitter *emitter, const struct kernel *kernel) {
     int64_t bytes = 0;
     for (int i = 0; i < kernel->statement_count; i++)
@@ -151,10 +151,15 @@ static int group_of(const struct emitter *emitter, const struct kernel *kernel) 
             bytes += local_bytes(kernel->statements[i]->output);
     const bool fits =
         bytes * (BLOCK_THREADS / WARP_THREADS) <= emitter->ir->target->gpu->shared - 1024;
-    return fits && iterations_of(kernel) >= MANY_ITERATIONS ? WARP_THREADS : BLOCK_THREADS;
+    if (iterations_of(kernel) < MANY_ITERATIONS)
+        return BLOCK_THREADS;
+    if (emit_rows_fit(emitter, kernel, bytes))
+        return REDUCTION_LANES;
+    return fits ? WARP_THREADS : BLOCK_THREADS;
 }
 
-/* A slice for each group of threads, by the name that it has in expressions. */
+/* A slice for each group of threads, by the name that it has in expressions; of sixteen each has
+ * its own part. */
 static void declare_slices(struct emitter *emitter, const struct kernel *kernel) {
     const int groups = BLOCK_THREADS / emitter->group;
     for (int i = 0; i < kernel->statement_count; i++) {
@@ -162,6 +167,11 @@ static void declare_slices(struct emitter *emitter, const struct kernel *kernel)
         if (!declares(kernel, i))
             continue;
         const char *type = dtype_facts[buffer->dtype].c_type;
+        if (emitter->group == REDUCTION_LANES) {
+            emit_line(emitter, "%s %s[%" PRId64 "];", type, buffer->name,
+                      (buffer->elements + REDUCTION_LANES - 1) / REDUCTION_LANES);
+            continue;
+        }
         const char *all = emit_local_name(emitter, "slices");
         emit_line(emitter, "__shared__ %s %s[%d][%" PRId64 "];", type, all, groups,
                   buffer->elements);
@@ -182,6 +192,8 @@ static void emit_shared_nests(struct emitter *emitter, const struct kernel *kern
         emit_line(emitter, "const int thread0 = threadIdx.x %% %d;", emitter->group);
     else
         emit_line(emitter, "const int thread0 = threadIdx.x;");
+    if (emitter->group == REDUCTION_LANES)
+        emit_line(emitter, "const unsigned lanes0 = 0xffffu << (threadIdx.x & 16);");
     const char *point = first->shared_count == 1 ? "g0" : "shared0";
     if (groups > 1)
         emit_line(emitter, "const long %s = %dL * blockIdx.x + threadIdx.x / %d;", point, groups,
@@ -193,7 +205,10 @@ static void emit_shared_nests(struct emitter *emitter, const struct kernel *kern
     for (int i = 0, size; i < kernel->statement_count; i += size) {
         size = nest_size(&kernel->statements[i], kernel->statement_count - i);
         emit_open(emitter, "{");
-        emit_nest(emitter, &kernel->statements[i], size, 1, NULL);
+        if (emitter->group == REDUCTION_LANES)
+            emit_row_nest(emitter, &kernel->statements[i], size);
+        else
+            emit_nest(emitter, &kernel->statements[i], size, 1, NULL);
         emit_close(emitter);
     }
     emit_close(emitter);

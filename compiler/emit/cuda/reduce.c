@@ -67,8 +67,11 @@ static const char *open_elements(struct emitter *emitter, const struct expressio
     struct arena *arena = emitter->ir->arena;
     const char *position = emit_local_name(emitter, "p");
     int64_t inner = reduced_elements(e);
-    emit_open(emitter, "for (long %s = %s; %s < %" PRId64 "; %s += %d) {", position, emitter->lane,
-              position, inner, position, REDUCTION_LANES);
+    if (emitter->group == REDUCTION_LANES)
+        emit_open_dealt(emitter, position, inner);
+    else
+        emit_open(emitter, "for (long %s = %s; %s < %" PRId64 "; %s += %d) {", position,
+                  emitter->lane, position, inner, position, REDUCTION_LANES);
     for (int i = 0; i < e->axis_count; i++) {
         const struct axis *axis = e->axes[i];
         const char *name = e->axis_count == 1 ? position : emit_local_name(emitter, "r");
