@@ -359,7 +359,7 @@ DEVICE float f32_greater_of(float a, float b) {
 KERNEL __launch_bounds__(64, 8)
 k01_contract_relu(const float *restrict x, const float *restrict tensor_0_weight,
         const float *restrict tensor_0_bias, float *restrict t17) {
-    contract_tile<4, 16, 64, 5, 1, 1, true, 4, true, true, 4, true, float>(
+    contract_tile<4, 16, 64, 3, 1, 1, true, 4, true, true, 4, true, float>(
         blockIdx.x, 4, 48, 64,
         x,
         tensor_0_weight,
@@ -386,7 +386,7 @@ k01_contract_relu(const float *restrict x, const float *restrict tensor_0_weight
 KERNEL __launch_bounds__(64, 8)
 k02_contract(const float *restrict t17, const float *restrict tensor_1_weight,
         const float *restrict tensor_1_bias, float *restrict y) {
-    contract_tile<4, 16, 16, 5, 1, 1, true, 4, true, true, 4, true, float>(
+    contract_tile<4, 16, 16, 3, 1, 1, true, 4, true, true, 4, true, float>(
         blockIdx.x, 4, 10, 48,
         t17,
         tensor_1_weight,

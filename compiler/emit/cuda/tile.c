@@ -10,7 +10,8 @@ enum {
     RESERVED = 1024,    /* of shared memory, for other use */
     MANY_SUMS = 32,     /* of a thread, which gets more registers for them */
     FEW_ROWS = 4,       /* which have thread shapes of their own, */
-    SHAPES_FOR_FEW = 3, /* the last of those below */
+    SHAPES_FOR_FEW = 3, /* the last of those below; */
+    MOST_DEPTH = 64,    /* of all others */
     REGISTERS = 65536,  /* of a multiprocessor */
     ALL_SHARED = 220000 /* bytes of it, which the blocks there have together */
 };
@@ -21,7 +22,7 @@ static const int thread_shapes[][2] = {{16, 16}, {8, 16}, {16, 8}, {8, 8},
 /* Sums of each, along the same. */
 static const int sum_shapes[][2] = {{1, 1}, {1, 2}, {2, 1}, {2, 2}, {2, 4}, {4, 2},
                                     {1, 4}, {4, 1}, {4, 4}, {4, 8}, {8, 4}, {8, 8}};
-static const int depths[] = {8, 16, 32, 64};
+static const int depths[] = {8, 16, 32, 64, 128};
 
 enum {
     THREAD_SHAPES = sizeof thread_shapes / sizeof *thread_shapes,
@@ -47,11 +48,12 @@ static int64_t stage_bytes(const struct thread_tile *tile) {
            side_bytes(tile, tile->panel_side.by_steps, tile->thread_columns * tile->column_sums);
 }
 
-/* As many stages as hide how long memory takes. False where two do not fit. */
+/* As many stages as hide how long memory takes; of few rows fewer, for which there are longer ones.
+ * False where two do not fit. */
 static bool choose_stages(struct thread_tile *tile, int64_t shared) {
     const bool copies =
         tile->stream->dtype == tile->sum->dtype && tile->panel->dtype == tile->sum->dtype;
-    tile->stages = !copies ? 2 : tile->thread_rows == FEW_ROWS ? 5 : 4;
+    tile->stages = !copies ? 2 : tile->thread_rows == FEW_ROWS ? 3 : 4;
     while (tile->stages > 2 && tile->stages * stage_bytes(tile) > shared)
         tile->stages--;
     return tile->stages * stage_bytes(tile) <= shared;
@@ -130,7 +132,8 @@ bool emit_choose_tile(const struct emitter *emitter, int nests, struct thread_ti
         for (int s = 0; s < SUM_SHAPES; s++) {
             for (int d = 0; d < DEPTHS; d++) {
                 const int sums = sum_shapes[s][0] * sum_shapes[s][1];
-                if ((sums >= MANY_SUMS && depths[d] > 16) || (sums >= 8 && depths[d] > 32) ||
+                if ((depths[d] > MOST_DEPTH && !for_few) || (sums >= MANY_SUMS && depths[d] > 16) ||
+                    (sums >= 8 && depths[d] > 32) ||
                     !set_shape(tile, thread_shapes[t], sum_shapes[s], depths[d], shared))
                     continue;
                 const double time = tile_time(emitter, tile);
