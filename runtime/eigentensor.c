@@ -1,7 +1,6 @@
 #include "runtime/et_program.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -322,9 +321,8 @@ const char *et_version(void) {
 }
 
 int et_core_count(void) {
-    cpu_set_t cores;
-    int count = sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
-    return count < 1 ? 1 : count > ET_MOST_THREADS ? ET_MOST_THREADS : count;
+    int count = cpu_allowed_count();
+    return count > ET_MOST_THREADS ? ET_MOST_THREADS : count;
 }
 
 /* Instead of any before; the program frees it. */

@@ -303,7 +303,6 @@ static enum outcome refuse_head(struct http *http, struct connection *connection
                : connection_refuse(http, connection, 414, "the request line is larger than 32 KiB");
 }
 
-/* What the headers alone are enough to refuse. */
 /* Whether its client may ask that; browsers ask without a token what they may ask with one. */
 static bool is_allowed(const struct http *http, struct exchange *exchange) {
     const struct http_head *head = &exchange->head;
@@ -312,6 +311,7 @@ static bool is_allowed(const struct http *http, struct exchange *exchange) {
            tokens_know(tokens, http_head_header(head, "Authorization"), exchange->client);
 }
 
+/* Refuses what the headers alone are enough to refuse. */
 static enum outcome check_head(struct http *http, struct connection *connection) {
     const struct http_head *head = &connection->exchange->head;
     static const char proceed[] = "HTTP/1.1 100 Continue\r\n\r\n";

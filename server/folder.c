@@ -18,18 +18,21 @@ enum {
     LOOK_MILLISECONDS = 2000, /* how often is looked where nothing tells of changes */
     MOST_FILES = 256,         /* models in a folder, served or not */
     NAME_BYTES = 256,
+    LINE_BYTES = 256, /* of a .conf */
 };
 
 /* A model in the folder. */
 struct folder_model {
     char name[NAME_BYTES];
-    char *path;      /* of its file; NULL where it is gone */
-    char *conf;      /* of its limits; NULL: there is none */
-    uint64_t print;  /* of its files, as they are */
-    uint64_t before; /* as they were at the look before */
-    uint64_t tried;  /* as they were when it was last opened; 0: never */
-    int missed;      /* looks that did not find it */
-    bool is_found;   /* by the look that goes on */
+    char *path;          /* of its file; NULL where it is gone */
+    char *conf;          /* of its limits; NULL: there is none */
+    uint64_t print;      /* of its files, as they are */
+    uint64_t before;     /* as they were at the look before */
+    uint64_t tried;      /* as they were when it was last opened; 0: never */
+    int missed;          /* looks that did not find it */
+    bool is_found;       /* by the look that goes on */
+    bool may_pass;       /* what it failed of: it is tried again when a model leaves its place */
+    unsigned long freed; /* places, before it was tried */
     bool is_served;
     struct et_error reason;
 };
@@ -40,6 +43,8 @@ struct folder {
     pthread_t thread;
     int inotify, wake; /* inotify: -1 where the system has none left */
     bool has_thread;
+    bool is_too_full; /* by the last look: what is new beyond MOST_FILES is left out */
+    bool has_said;    /* what is wrong with the folder itself, since a look found it well */
     atomic_bool stopping;
     pthread_mutex_t lock; /* of what follows; held while models are compiled */
     pthread_mutex_t list; /* and of what folder_visit tells of it; held for moments only */
@@ -168,23 +173,33 @@ static bool set_limit(struct model_limits *limits, const char *name, const char 
     return false;
 }
 
+/* "limit = number", a comment or nothing. */
+static bool read_limit(const char *line, struct model_limits *limits) {
+    char name[64], value[64], more;
+    const char *text = line + strspn(line, " \t\r\n");
+    return !*text || *text == '#' ||
+           (sscanf(text, "%63[a-z-] = %63s %c", name, value, &more) == 2 &&
+            set_limit(limits, name, value));
+}
+
 static bool read_limits(const char *path, struct model_limits *limits, struct et_error *error) {
-    char line[256], name[64], value[64], more;
+    char line[LINE_BYTES];
     FILE *file = fopen(path, "re");
     if (!file)
         return errno == ENOENT || et_fail(error, "%s: %s", path, strerror(errno));
     bool good = true;
-    for (int number = 1; good && fgets(line, sizeof line, file); number++) {
-        char *text = line + strspn(line, " \t\r\n");
-        if (!*text || *text == '#')
-            continue;
-        good = (sscanf(text, "%63[a-z-] = %63s %c", name, value, &more) == 2 &&
-                set_limit(limits, name, value)) ||
-               et_fail(error,
-                       "%s:%d: expected max-memory, run-timeout or threads, \"=\" and a number "
-                       "within its range",
-                       path, number);
-    }
+    for (int number = 1; good && fgets(line, sizeof line, file); number++)
+        if (!strchr(line, '\n') && !feof(file))
+            good = et_fail(error, "%s:%d: the line is longer than %d bytes", path, number,
+                           LINE_BYTES - 2);
+        else
+            good = read_limit(line, limits) ||
+                   et_fail(error,
+                           "%s:%d: expected max-memory, run-timeout or threads, \"=\" and a "
+                           "number within its range",
+                           path, number);
+    if (good && ferror(file))
+        good = et_fail(error, "%s: cannot be read", path);
     fclose(file);
     return good;
 }
@@ -234,9 +249,9 @@ static struct folder_model *find(const struct folder *folder, const char *name) 
     return NULL;
 }
 
-/* In order of names. NULL: there are too many, or no memory. */
+/* In order of names, where there is room. NULL: no memory. */
 static struct folder_model *add_found(struct folder *folder, const char *name) {
-    struct folder_model *found = folder->count < MOST_FILES ? et_allocate(1, sizeof *found) : NULL;
+    struct folder_model *found = et_allocate(1, sizeof *found);
     if (!found)
         return NULL;
     snprintf(found->name, sizeof found->name, "%s", name);
@@ -262,11 +277,13 @@ static bool see(struct folder *folder, const char *file) {
     }
     snprintf(name, sizeof name, "%.*s", (int)length, file);
     struct folder_model *found = find(folder, name);
-    if (!found)
+    bool is_left_out = !found && folder->count == MOST_FILES;
+    folder->is_too_full |= is_left_out;
+    if (!found && !is_left_out)
         found = add_found(folder, name);
     if (!found || (found->is_found && !is_better(file, found->path))) {
         et_release(path);
-        return found != NULL;
+        return found || is_left_out;
     }
     snprintf(prefix, sizeof prefix, "%s.", name);
     uint64_t print = is_inner ? print_of(path, "") : print_of(folder->path, prefix);
@@ -284,6 +301,7 @@ static void begin_look(struct folder_model *found) {
     found->before = found->print;
 }
 
+/* False: what was found is not all that there is, and cannot be followed. */
 static bool look(struct folder *folder, struct et_error *error) {
     DIR *files = opendir(folder->path);
     if (!files)
@@ -291,11 +309,28 @@ static bool look(struct folder *folder, struct et_error *error) {
     for (int i = 0; i < folder->count; i++)
         begin_look(folder->items[i]);
     bool good = true;
+    folder->is_too_full = false;
     for (struct dirent *file; good && (file = readdir(files));)
         good = *file->d_name == '.' || see(folder, file->d_name);
     closedir(files);
-    return good ||
-           et_fail(error, "%s: out of memory, or more than %d models", folder->path, MOST_FILES);
+    return good || et_fail(error, "%s: out of memory", folder->path);
+}
+
+static bool fail_too_full(const struct folder *folder, struct et_error *error) {
+    return et_fail(error, "%s: more than %d models", folder->path, MOST_FILES);
+}
+
+/* Looks, and says what is wrong with the folder, once; whether what was found can be followed. */
+static bool look_and_say(struct folder *folder) {
+    struct et_error error = {0};
+    bool good = look(folder, &error);
+    if (good && folder->is_too_full)
+        fail_too_full(folder, &error);
+    if (*error.message && !folder->has_said)
+        fprintf(stderr, "eigentensor-server: %s; %s\n", error.message,
+                good ? "the others are left out" : "what is served stays");
+    folder->has_said = *error.message != 0;
+    return good;
 }
 
 /* ---- Serving ---- */
@@ -313,14 +348,19 @@ static bool serve(struct folder *folder, struct folder_model *found) {
     struct text path = {0};
     struct et_error error = {0};
     found->tried = found->print;
+    found->freed = atomic_load(&folder->models->freed);
     struct model *model = NULL;
-    if (model_name_check(found->name, &error) && model_path_within(&source.path, &path, &error) &&
+    bool has_place = models_have_place(folder->models, found->name) ||
+                     et_fail(&error, "more than %d models", MODELS_MOST);
+    if (has_place && model_name_check(found->name, &error) &&
+        model_path_within(&source.path, &path, &error) &&
         (!found->conf || read_limits(found->conf, &source.limits, &error)))
         model = models_make(folder->models, &source, &error);
     text_free(&path);
     if (model)
         models_serve(folder->models, model);
     pthread_mutex_lock(&folder->list);
+    found->may_pass = !model && (!has_place || strstr(error.message, "out of memory"));
     found->reason = model ? (struct et_error){0} : error;
     found->is_served |= model != NULL;
     pthread_mutex_unlock(&folder->list);
@@ -344,6 +384,14 @@ static void forget(struct folder *folder, int place) {
     found_free(found);
 }
 
+/* Tries it again where that may go better now, but does not tell of the same failure again. */
+static void try_again(struct folder *folder, struct folder_model *found) {
+    const struct et_error before = found->reason;
+    if (found->may_pass && found->freed != atomic_load(&folder->models->freed) &&
+        !serve(folder, found) && strcmp(found->reason.message, before.message) != 0)
+        tell(found);
+}
+
 /* Does what was seen; whether something moves, and is to be looked at again soon. */
 static bool follow(struct folder *folder, bool at_once) {
     bool moves = false;
@@ -354,7 +402,9 @@ static bool follow(struct folder *folder, bool at_once) {
             forget(folder, i);
         else if (!found->is_found || (found->print != found->before && !at_once))
             moves = true;
-        else if (found->print != found->tried && !serve(folder, found))
+        else if (found->print == found->tried)
+            try_again(folder, found);
+        else if (!serve(folder, found))
             tell(found);
     }
     return moves;
@@ -393,7 +443,7 @@ static void *watch(void *context) {
     while (!atomic_load(&folder->stopping)) {
         wait_for_change(folder, moves);
         pthread_mutex_lock(&folder->lock);
-        moves = !atomic_load(&folder->stopping) && look(folder, NULL) && follow(folder, false);
+        moves = !atomic_load(&folder->stopping) && look_and_say(folder) && follow(folder, false);
         watch_all(folder);
         pthread_mutex_unlock(&folder->lock);
     }
@@ -418,7 +468,7 @@ struct folder *folder_open(struct models *models, const char *path, struct et_er
         return NULL;
     }
     strcpy(folder->path, path);
-    if (!look(folder, error)) {
+    if (!look(folder, error) || (folder->is_too_full && !fail_too_full(folder, error))) {
         folder_free(folder);
         return NULL;
     }
@@ -465,6 +515,10 @@ static int load(struct folder *folder, const char *name, struct et_error *error)
     if (!look(folder, error))
         return 503;
     struct folder_model *found = find(folder, name);
+    if (!found && folder->is_too_full) {
+        fail_too_full(folder, error);
+        return 503;
+    }
     if (!found || !found->is_found) {
         et_fail(error, "there is no file of a model \"%s\"", quoted(name).text);
         return 404;
@@ -490,6 +544,7 @@ int folder_unload(struct folder *folder, const char *name, struct et_error *erro
         models_remove(folder->models, name);
         pthread_mutex_lock(&folder->list);
         found->is_served = false;
+        found->may_pass = false;
         et_fail(&found->reason, "unloaded");
         pthread_mutex_unlock(&folder->list);
     }

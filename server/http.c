@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "runtime/kernels/cpu.h"
 #include "server/connection.h"
 #include "server/listen.h"
 
@@ -216,7 +217,7 @@ static void *loop(void *context) {
 
 static bool open_parts(struct http *http, struct et_error *error) {
     const struct options *options = &http->server->options;
-    long workers = options->threads ? options->threads : sysconf(_SC_NPROCESSORS_ONLN);
+    long workers = options->threads ? options->threads : cpu_allowed_count();
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = &http->wake};
     http->port = listen_port(http->listener);
     http->most_body_bytes = 8 * (size_t)options->max_body;

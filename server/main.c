@@ -51,14 +51,14 @@ static void warn_of_first(struct server *server) {
         models_give_back(&server->models, model);
 }
 
-/* Waits for one of the signals; SIGHUP only has files read again. */
+/* Waits for one of the signals; where there are tokens, SIGHUP only has them read again. */
 static void wait_for_end(struct server *server, const sigset_t *awaited) {
     sigset_t signals = *awaited;
     int signal_number;
     sigaddset(&signals, SIGHUP);
-    while (sigwait(&signals, &signal_number) == 0 && signal_number == SIGHUP) {
+    while (sigwait(&signals, &signal_number) == 0 && signal_number == SIGHUP && server->tokens) {
         struct et_error error = {0};
-        if (server->tokens && !tokens_reload(server->tokens, &error))
+        if (!tokens_reload(server->tokens, &error))
             fprintf(stderr, "eigentensor-server: %s; the tokens before stay\n", error.message);
     }
 }

@@ -98,24 +98,33 @@ static bool take_place(struct models *models, const char *name, bool replaces, i
     return *place >= 0 || et_fail(error, "more than %d models", MODELS_MOST);
 }
 
-/* Who comes next begins to count anew. */
-static void leave_place(struct models *models, int place) {
+/* Whether the place is free now. Who comes next begins to count anew. */
+static bool leave_place(struct models *models, int place) {
     pthread_mutex_lock(&models->lock);
-    if (--models->users[place] == 0 && models->metrics)
+    bool is_free = --models->users[place] == 0;
+    if (is_free && models->metrics)
         metrics_forget(models->metrics, place);
     pthread_mutex_unlock(&models->lock);
+    return is_free;
+}
+
+bool models_have_place(struct models *models, const char *name) {
+    pthread_mutex_lock(&models->lock);
+    bool found = place_of(models, name) >= 0 || free_place(models) >= 0;
+    pthread_mutex_unlock(&models->lock);
+    return found;
 }
 
 /* ---- Opening ---- */
 
-/* Of a model that nobody holds. */
-static void free_model(struct models *models, struct model *model) {
+/* Of a model that nobody holds; whether its place is free now. */
+static bool free_model(struct models *models, struct model *model) {
     int place = model->index;
     sizes_free(model->sizes);
     model_end(model);
     et_release(model->name);
     et_release(model);
-    leave_place(models, place);
+    return leave_place(models, place);
 }
 
 /* Takes the program and the sizes. */
@@ -145,6 +154,12 @@ static struct model *new_model(struct models *models, const char *name, bool rep
     return NULL;
 }
 
+/* Bytes that a request to the model may take: its own limit within the server's; 0: any. */
+static double lesser_memory(const struct models *models, const struct model_limits *limits) {
+    double own = (double)limits->max_memory, all = models->most_memory;
+    return own > 0 && (all <= 0 || own < all) ? own : all;
+}
+
 /* Takes the program, which is NULL where it could not be opened, and the sizes. */
 static struct model *make_model(struct models *models, const struct model_source *source,
                                 struct et_program *program, struct sizes *sizes,
@@ -159,8 +174,7 @@ static struct model *make_model(struct models *models, const struct model_source
     }
     const struct model_limits *limits = &source->limits;
     model->limits = *limits;
-    double memory = limits->max_memory ? (double)limits->max_memory : models->most_memory;
-    if (!model_make(model, program, &models->limits, memory, error)) {
+    if (!model_make(model, program, &models->limits, lesser_memory(models, limits), error)) {
         sizes_free(sizes);
         et_release(model->name);
         leave_place(models, model->index);
@@ -274,8 +288,8 @@ void models_give_back(struct models *models, struct model *model) {
     pthread_mutex_lock(&models->lock);
     bool last = --model->holders == 0;
     pthread_mutex_unlock(&models->lock);
-    if (last)
-        free_model(models, model);
+    if (last && free_model(models, model))
+        atomic_fetch_add(&models->freed, 1);
 }
 
 struct model_list models_take_all(struct models *models) {

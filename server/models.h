@@ -16,6 +16,7 @@ struct models {
     int users[MODELS_MOST];           /* models with that index, also those not served any more */
     uint64_t opened;
     atomic_ulong removed; /* how many were, so far */
+    atomic_ulong freed;   /* places that models left, so far */
     pthread_t builder;
     bool builds;   /* with gcc what is served */
     bool building; /* there is a thread for it */
@@ -55,6 +56,8 @@ struct model *models_make(struct models *models, const struct model_source *sour
                           struct et_error *error);
 /* Serves it, instead of the one whose place it has. */
 void models_serve(struct models *models, struct model *model);
+/* Whether one of the name could be served: instead of one that is, or at a free place. */
+bool models_have_place(struct models *models, const char *name);
 /* False: there is none of that name. */
 bool models_remove(struct models *models, const char *name);
 

@@ -32,8 +32,13 @@ static bool read_ready_mode(const struct request *request, enum et_mode *mode,
     return false;
 }
 
-static json_t *ready_modes(bool jit, bool aot) {
-    return json_pack("{sbsbsb}", "eager", 1, "jit", jit, "aot", aot);
+/* By mode whether it can run; of ET_CUDA is told where the server has it. */
+static json_t *ready_modes(const struct worker *worker, const bool modes[ET_ALL_MODES]) {
+    json_t *object = json_object();
+    for (int i = 0; i < ET_ALL_MODES; i++)
+        if (i < ET_MODE_COUNT || worker->server->models.on_gpu)
+            object_set_json(&object, et_mode_name((enum et_mode)i), json_boolean(modes[i]));
+    return object;
 }
 
 /* Models can run before the server listens, so only an end makes it unready, unless it is asked for
@@ -51,9 +56,8 @@ void handle_oip_ready(struct worker *worker, const struct request *request, stru
     }
     models_give_back_all(&worker->server->models, &list);
     bool ready = !atomic_load(&worker->server->stopping) && modes[mode];
-    reply_json(
-        reply, ready ? 200 : 503,
-        json_pack("{sbso}", "ready", ready, "modes", ready_modes(modes[ET_JIT], modes[ET_AOT])));
+    reply_json(reply, ready ? 200 : 503,
+               json_pack("{sbso}", "ready", ready, "modes", ready_modes(worker, modes)));
 }
 
 struct model *model_of_path(struct worker *worker, const struct request *request,
@@ -111,14 +115,16 @@ void handle_oip_model(struct worker *worker, const struct request *request, stru
 void handle_oip_model_ready(struct worker *worker, const struct request *request,
                             struct reply *reply) {
     struct model *model = model_of_path(worker, request, reply);
+    bool modes[ET_ALL_MODES];
     enum et_mode mode;
     if (!model || !read_ready_mode(request, &mode, reply))
         return;
-    bool ready = !atomic_load(&worker->server->stopping) && model_is_ready(model, mode);
-    reply_json(
-        reply, ready ? 200 : 503,
-        json_pack("{sssbso}", "name", model->name, "ready", ready, "modes",
-                  ready_modes(model_is_ready(model, ET_JIT), model_is_ready(model, ET_AOT))));
+    for (int i = 0; i < ET_ALL_MODES; i++)
+        modes[i] = model_is_ready(model, (enum et_mode)i);
+    bool ready = !atomic_load(&worker->server->stopping) && modes[mode];
+    reply_json(reply, ready ? 200 : 503,
+               json_pack("{sssbso}", "name", model->name, "ready", ready, "modes",
+                         ready_modes(worker, modes)));
 }
 
 /* ---- Inference ---- */
@@ -433,7 +439,8 @@ static bool let_wait(struct inference *inference, struct worker *worker, struct 
     const struct model_memory *memory = inference->memory;
     enum et_mode mode =
         model_is_ready(model, inference->mode) ? inference->mode : model_fastest(model);
-    if (!batcher_takes(worker->server->batcher, model, mode, memory->batch))
+    if (inference->served->limits.threads || /* of which a batch would be one more */
+        !batcher_takes(worker->server->batcher, model, mode, memory->batch))
         return false;
     struct waiting_inference *own = et_allocate(1, sizeof *own);
     if (!own || !model_memory_hold(&own->waiting.tensors, model, memory->batch, NULL)) {

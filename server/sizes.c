@@ -351,7 +351,7 @@ static bool make_size(struct sizes *sizes, struct served_size *size,
     size->status = program ? 503 : 400;
     size->model.on_gpu = sizes->models->on_gpu;
     if (!program ||
-        !model_make(&size->model, program, &limits, sizes->models->most_memory, &size->error) ||
+        !model_make(&size->model, program, &limits, sizes->model->most_memory, &size->error) ||
         !runs_alike(sizes, size))
         return false;
     size->status = 400;

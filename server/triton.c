@@ -45,11 +45,17 @@ void handle_oip_index(struct worker *worker, const struct request *request, stru
     reply_json(reply, 200, list);
 }
 
-/* Loads or unloads the model that the path names. */
+/* Loads or unloads the model that the path names. Browsers send such a request for any page,
+ * without asking beforehand, and name the page's origin. */
 static void change(struct worker *worker, const struct request *request, struct reply *reply,
                    int (*how)(struct folder *, const char *, struct et_error *)) {
     struct folder *folder = worker->server->folder;
     struct et_error error = {0};
+    if (!worker->server->tokens && request_header(request, "Origin")) {
+        reply_error(reply, STYLE_OIP, 403,
+                    "pages load and unload models with a token only (--tokens)");
+        return;
+    }
     if (!folder) {
         reply_error(reply, STYLE_OIP, 400, "the server has no folder of models (--models)");
         return;

@@ -1,5 +1,6 @@
 #include "runtime/kernels/cpu.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,4 +108,10 @@ const char *cpu_compiler_option(const struct target *target, struct et_error *er
 #endif
     target = target ? target : cpu_target(error);
     return target ? target->option : NULL;
+}
+
+int cpu_allowed_count(void) {
+    cpu_set_t cpus;
+    int count = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+    return count < 1 ? 1 : count;
 }

@@ -22,4 +22,7 @@ bool cpu_is_asked_for(void);
  * option is needed. */
 const char *cpu_compiler_option(const struct target *target, struct et_error *error);
 
+/* How many CPUs this process may use: at least 1. */
+int cpu_allowed_count(void);
+
 #endif

@@ -30,12 +30,17 @@ def check_with_gpu(server):
     assert [each["mode"] for each in said] == ["cuda", "cuda", "eager"], said
     assert len({each["digest"] for each in said}) == 1, said
     assert server.json("GET", "/api/model")["modes"]["cuda"] == {"state": "ready"}
+    for route in ("/v2/health/ready", "/v2/models/mnist/ready"):
+        ready = server.json("GET", route + "?mode=cuda")
+        assert ready["ready"] and ready["modes"]["cuda"] is True, ready
     assert server.metric('eigentensor_mode_ready{model="mnist",mode="cuda"}') == 1
     assert server.metric('eigentensor_inference_success_total{model="mnist",mode="cuda"}') == 3
 
 
 def check_without(server):
     assert "cuda" not in server.json("POST", "/api/draw", sample("3-pen"), headers=PNG)["modes"]
+    assert "cuda" not in server.json("GET", "/v2/health/ready")["modes"]
+    assert not server.json("GET", "/v2/health/ready?mode=cuda", status=503)["ready"]
     assert "started with --cuda" in infer(server, 400, mode="cuda")["error"]
 
 

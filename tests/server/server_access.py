@@ -87,6 +87,12 @@ def test_tokens_are_read_again():
             assert know("pear")
 
 
+def test_a_hangup_ends_a_server_without_tokens():
+    with Server("--no-aot") as server:
+        server.process.send_signal(signal.SIGHUP)
+        assert server.process.wait(60) == 0
+
+
 def test_wrong_files_of_tokens_are_refused():
     good = line_of("apple", "ann")
     for text, message in ((good + "apple\n", ":2: expected"), ("", "no token"),

@@ -107,11 +107,23 @@ def test_who_has_gone_holds_nobody_up():
         assert server.metric("eigentensor_requests_in_flight") == 1  # this one
 
 
+def test_who_may_run_but_few_at_a_time_waits_for_nobody():
+    with tempfile.TemporaryDirectory() as folder:
+        path = model_file(folder).removesuffix(".json")
+        with open(path + ".conf", "w") as limits:
+            limits.write("threads = 1\n")
+        with Server("--no-aot", "--models", folder, "--max-delay", "1000000") as server:
+            route = f"/v2/models/{os.path.basename(path)}/infer"
+            told = server.json("POST", route, request_of(0))["parameters"]
+        assert told["mode"] == "jit" and told["queue_us"] < 1000000, "it waited"
+
+
 def test_what_waits_when_the_server_stops_is_answered():
     with serving("--max-delay", "1000000") as server:
         with ThreadPoolExecutor(5) as pool:
             replies = [pool.submit(ask, server, number) for number in range(5)]
-            while server.metric("eigentensor_requests_in_flight") < 6:
+            while (not any(reply.done() for reply in replies) and
+                   server.metric("eigentensor_requests_in_flight") < 6):
                 time.sleep(0.01)
             server.process.send_signal(signal.SIGTERM)
             assert all(reply.result()["outputs"] for reply in replies)

@@ -30,6 +30,17 @@ def killed(server):
     server.process.stderr.close()
 
 
+def test_there_are_as_many_threads_as_cpus_that_it_may_use():
+    bound = [sys.executable, "-c", "import os, sys; os.sched_setaffinity(0, {%d}); "
+             "os.execv(sys.argv[1], sys.argv[1:])" % min(os.sched_getaffinity(0))]
+
+    def threads(*options, wrap=()):
+        with Server("--no-aot", *options, wrap=wrap) as server:
+            return len(os.listdir(f"/proc/{server.process.pid}/task"))
+
+    assert threads(wrap=bound) == threads("--threads", "1")
+
+
 def test_where_machine_code_is_refused_the_interpreter_runs():
     hardened = [sys.executable, os.path.join(ROOT, "tests/support/hardened.py"), "no-memory-files"]
     with tempfile.TemporaryDirectory() as folder:

@@ -1,6 +1,7 @@
 """A folder of models that is watched: what comes, changes and goes while requests run.
 
 SERVER names the program. Each test_ function is a test; arguments choose some by name."""
+import hashlib
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
@@ -200,6 +201,76 @@ def test_load_and_unload():
         assert "--models" in change("mnist", "unload", 400)["error"]
 
 
+def test_pages_load_and_unload_with_a_token_only():
+    page = {"Origin": "http://a.page"}
+    digest = hashlib.sha256(b"apple").hexdigest()
+    with folder_with(a=graph_of(2)) as folder, tempfile.NamedTemporaryFile("w") as tokens:
+        tokens.write(f"sha256:{digest} ann\n")
+        tokens.flush()
+
+        def change(server, how, headers, status):
+            path = f"/v2/repository/models/a/{how}"
+            return server.json("POST", path, b"", status, headers)
+
+        with Server("--no-aot", "--cors", "", "--models", folder) as server:
+            for how in ("unload", "load"):
+                assert "--tokens" in change(server, how, page, 403)["error"]
+                assert "--tokens" in change(server, how, {"Origin": "null"}, 403)["error"]
+                assert factor(server, "a") == 2
+        with Server("--no-aot", "--models", folder, "--tokens", tokens.name) as server:
+            change(server, "unload", page, 401)
+            assert change(server, "unload", {**page, "Authorization": "Bearer apple"}, 200) == {}
+
+
+def test_a_full_folder_is_followed_as_far_as_it_goes():
+    with folder_with(a=graph_of(2), **{f"m{i:03}": "[]" for i in range(255)}) as folder:
+        server = Server("--no-aot", "--models", folder, said=True)
+        try:
+            put(folder, "n.json", "[]")
+            line = server.process.stderr.readline().decode()
+            assert line.endswith(f"{folder}: more than 256 models; the others are left out\n"), line
+            reply = server.json("POST", "/v2/repository/models/n/load", b"", 503)
+            assert "more than 256 models" in reply["error"], reply
+            put(folder, "a.json", graph_of(4))
+            assert comes(lambda: factor(server, "a") == 4)
+            os.remove(os.path.join(folder, "m000.json"))
+            line = server.process.stderr.readline().decode()
+            assert 'model "n" is not served' in line, line
+        finally:
+            server.__exit__(None)
+
+
+def test_a_folder_that_cannot_be_read_is_told_of_once():
+    with tempfile.TemporaryDirectory() as parent:
+        folder = os.path.join(parent, "models")
+        put(folder, "a.json", graph_of(2))
+        with Server("--no-aot", "--models", folder) as server:
+            os.rename(folder, folder + "-away")
+            line = server.process.stderr.readline().decode()
+            assert f"{folder}: No such file" in line and "what is served stays" in line, line
+            time.sleep(2.5)  # as long as until it looks again
+            put(folder + "-away", "a.json", graph_of(4))
+            os.rename(folder + "-away", folder)
+            assert comes(lambda: factor(server, "a") == 4)
+
+
+def test_who_finds_no_place_gets_the_next_that_is_free():
+    with folder_with(**{f"m{i:02}": graph_of(2) for i in range(66)}) as folder:
+        server = Server("--no-aot", "--models", folder, said=True)
+        try:
+            found = index(server)
+            out = {name for name, (state, _) in found.items() if state != "READY"}
+            assert len(out) == 2 and server.before.count("more than 64 models") == 2, server.before
+            one, other, *_ = sorted(set(found) - out)
+            assert server.json("POST", f"/v2/repository/models/{one}/unload", b"") == {}
+            assert comes(lambda: sum(has(server, name) for name in out) == 1)
+            os.remove(os.path.join(folder, other + ".json"))
+            assert comes(lambda: all(has(server, name) for name in out))
+            assert index(server)[one] == ("UNAVAILABLE", "unloaded") and not has(server, other)
+        finally:
+            server.__exit__(None)
+
+
 def test_each_model_has_its_limits():
     with folder_with(a=graph_of(2)) as folder:
         put(folder, "a.conf", "# small\nthreads = 1\nrun-timeout = 1\nmax-memory = 2000000\n")
@@ -214,7 +285,34 @@ def test_each_model_has_its_limits():
             put(folder, "a.conf", "threads = 0\n")
             line = server.process.stderr.readline().decode()
             assert "a.conf:1: expected max-memory, run-timeout or threads" in line, line
+            put(folder, "a.conf", f"# {'x' * 253}\nthreads = 1\n# {'x' * 300}\n")
+            line = server.process.stderr.readline().decode()
+            assert "a.conf:1: the line is longer than 254 bytes" in line, line
             assert factor(server, "a") == 2
+
+
+def test_a_model_has_no_more_memory_than_the_server_allows():
+    with folder_with(wide=graph_of(2).replace("[4]", "[400000]")) as folder:
+        put(folder, "wide.conf", "max-memory = 100000000\n")
+        server = Server("--no-aot", "--models", folder, "--max-memory", "2000000", said=True)
+        try:
+            assert "more than 2000000" in server.before and not has(server, "wide"), server.before
+        finally:
+            server.__exit__(None)
+
+
+def test_limits_hold_for_all_sizes_of_a_model():
+    with folder_with() as folder:
+        shutil.copy("tests/fuzz/corpus/onnx/open_axes", os.path.join(folder, "open.onnx"))
+        put(folder, "open.conf", "max-memory = 1048576\n")
+        with Server("--no-aot", "--models", folder) as server:
+            def ask(count, status):
+                x = {"name": "x", "datatype": "FP32", "shape": [count, 3, 4],
+                     "data": [1] * (12 * count)}
+                return server.json("POST", "/v2/models/open/infer", {"inputs": [x]}, status)
+
+            assert ask(2, 200)["outputs"]
+            assert "more than 1048576" in ask(30000, 400)["error"]
 
 
 def test_a_model_takes_no_more_time_and_threads_than_it_may():
