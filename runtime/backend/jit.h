@@ -4,6 +4,8 @@
 
 #include "compiler/base/error.h"
 
+/* Whether this build has libtcc. */
+bool jit_is_built(void);
 /* Whether machine code can be made and run here; false and an error that says why not. */
 bool jit_allowed(struct et_error *error);
 

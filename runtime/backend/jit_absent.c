@@ -2,6 +2,10 @@
 #include "runtime/backend/backend.h"
 #include "runtime/backend/jit.h"
 
+bool jit_is_built(void) {
+    return false;
+}
+
 bool jit_allowed(struct et_error *error) {
     return et_fail(error, "this build of Eigentensor has no libtcc");
 }

@@ -2,6 +2,7 @@
 #include "runtime/cli/cli.h"
 
 #include "compiler/emit/backend.h"
+#include "runtime/backend/jit.h"
 #include "runtime/backend/parallel_run.h"
 #include "runtime/backend/process.h"
 #include "runtime/kernels/cpu.h"
@@ -336,7 +337,9 @@ static bool find_skipped(struct check *check, const struct way *way, bool *skipp
     if (able && way->mode == ET_AOT && !find_compiler(way->cc, &installed, error))
         return false;
     struct et_error lacks = {0};
-    const bool allowed = et_mode_allowed(way->mode, &lacks);
+    /* Where libtcc is there but gets no memory for its code, that is a failure. */
+    const bool absent = way->mode == ET_CUDA || (way->mode == ET_JIT && !jit_is_built());
+    const bool allowed = !absent || et_mode_allowed(way->mode, &lacks);
     if (!allowed)
         text_add(&check->skipped, "skipped %s: %s\n", way->name, lacks.message);
     else if (!able)
