@@ -555,11 +555,9 @@ void OF_SET(row_reducing_chain_, )(long rows, long columns, long count,
     run_one_chain(true, rows, columns, count, steps, operands, results);
 }
 
-enum { MOST_PHASES = 32 };
-
 void OF_SET(row_phases_, )(long rows, long count, const struct row_phase *phases) {
     struct chain chain;
-    bool reduces[MOST_PHASES];
+    bool reduces[CHAIN_PHASES];
     for (long i = 0; i < count; i++) {
         chain.count = phases[i].count, chain.steps = phases[i].steps;
         reduces[i] = chain_reduces(&chain);

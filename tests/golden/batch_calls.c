@@ -108,7 +108,11 @@ enum row_step_op {
     STEP_F32_TO_U8,
     STEP_F32_TO_I8
 };
-enum { CHAIN_SLOTS = 64 /* from 1 */, CHAIN_RESULTS = 8 /* where some are reduced */ };
+enum {
+    CHAIN_SLOTS = 64,  /* from 1 */
+    CHAIN_RESULTS = 8, /* where some are reduced */
+    CHAIN_PHASES = 32, /* of a kernel that takes rows through several chains */
+};
 // One of several chains that each row goes through before the next row begins, so that a chain may
 // take what the one before has put or reduced.
 struct row_phase {

@@ -1,10 +1,9 @@
 /* Kernels that take row after row through several nests, as a softmax does, in one call: each nest,
  * and each reduction within, is a chain over the row, and what lies between them stays in L1. */
 #include "compiler/emit/calls/rows.h"
+#include "templates/chain.h"
 
 #include <inttypes.h>
-
-enum { MOST_PHASES = 32 /* of runtime/kernels/chains_body.h */ };
 
 /* One chain over a row. */
 struct phase {
@@ -22,7 +21,7 @@ struct phased_kernel {
     struct emitter *emitter;
     const struct axis *row;
     int count;
-    struct phase list[MOST_PHASES];
+    struct phase list[CHAIN_PHASES];
     int reduced_count, capacity;
     struct reduced_value *reduced; /* by all phases so far */
     bool impossible;
@@ -32,7 +31,7 @@ static const struct axis one_column = {.id = -1, .extent = 1};
 
 static struct phase *add_phase(struct phased_kernel *phases, const struct axis *column, int count) {
     struct arena *arena = phases->emitter->ir->arena;
-    if (phases->count == MOST_PHASES) {
+    if (phases->count == CHAIN_PHASES) {
         phases->impossible = true;
         return NULL;
     }
@@ -196,7 +195,7 @@ static void place_results(struct phase *phase) {
 static void print_phases(struct phased_kernel *phases, const char *row_count) {
     struct emitter *emitter = phases->emitter;
     struct arena *arena = emitter->ir->arena;
-    int numbers[MOST_PHASES];
+    int numbers[CHAIN_PHASES];
     for (int i = 0; i < phases->count; i++) {
         place_results(&phases->list[i]);
         numbers[i] = chain_arrays(phases->list[i].chain);
