@@ -1,5 +1,5 @@
-/* Command lines, where the C library has no <argp.h> of its own: musl, macOS, Windows. As much of
- * glibc's interface as programs here use, with the same help, messages and exit statuses; glibc's
+/* Command lines, where the C library has no <argp.h> of its own, as musl. As much of glibc's
+ * interface as programs here use, with the same help, messages and exit statuses; glibc's
  * manual describes it. Of options that are no table's: --help (-?), --usage, --version (-V).
  *
  * Found behind the system's headers (-idirafter templates/libc). */

@@ -32,7 +32,6 @@ static const struct argp_option options[] = {
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
     struct classifier_arguments *arguments = state->input;
-    (void)argument;
     switch (key) {
     case 'i':
         arguments->idx = true;
@@ -43,9 +42,8 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case 's':
         arguments->show = true;
         return 0;
-    case ARGP_KEY_ARGS:
-        arguments->files = state->argv + state->next;
-        arguments->count = state->argc - state->next;
+    case ARGP_KEY_ARG:
+        arguments->files[arguments->count++] = argument;
         return 0;
     case ARGP_KEY_END:
         if (arguments->idx && arguments->count != 2)
@@ -380,7 +378,9 @@ static int judge_set(const struct classifier_arguments *arguments, struct classi
 
 int main(int count, char **values) {
     argp_err_exit_status = EXIT_USAGE;
-    struct classifier_arguments arguments = {0};
+    struct classifier_arguments arguments = {.files = et_allocate((size_t)count, sizeof(char *))};
+    if (!arguments.files)
+        return complain(&(struct et_error){"out of memory"});
     argp_parse(&parser, count, values, 0, NULL, &arguments);
     struct classifier classifier = {0};
     struct et_error error;
@@ -392,6 +392,7 @@ int main(int count, char **values) {
     else
         status = classify_pictures(&arguments, &classifier);
     classifier_close(&classifier);
+    et_release(arguments.files);
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
     return complain(&(struct et_error){"standard output: cannot write"});
