@@ -110,8 +110,8 @@ generated: $(BUILD)/eigentensor
 
 # Machines that emitted C is compiled for, and on which it runs; takes an hour.
 targets: $(BUILD)/eigentensor $(patsubst %,$(BUILD)/tests/emit/test_%,cross aarch64 small wasm)
-	{ scripts/targets.sh $(BUILD) && scripts/matrix.sh $(BUILD); } >docs/targets.new
-	mv docs/targets.new docs/targets.md
+	{ scripts/targets.sh $(BUILD) && scripts/matrix.sh $(BUILD); } >$(BUILD)/targets.md
+	cp $(BUILD)/targets.md docs/targets.md
 
 # ---- Building ----
 

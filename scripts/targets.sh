@@ -112,6 +112,7 @@ END
         $compiler -std=gnu11 -O2 -I "$work/at" -c "$work/at/mnist.c" -o "$work/mnist.o"
         # shellcheck disable=SC2086
         board accuracy.c "$machine" $compiler -std=gnu11 -O2 -I "$work/at" >"$work/$model.right"
+        [ -s "$work/$model.right" ] || { echo "targets.sh: $target: no answer" >&2 && exit 1; }
     done
     echo "| $target | $(cat "$work/mnist.right") | $(cat "$work/mnist-int8.right") |"
 done

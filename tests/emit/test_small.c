@@ -211,8 +211,10 @@ static void expect_bits_on(const struct board *board) {
         struct build build;
         begin(&build, board->target);
         build.collection.weights_form = WEIGHTS_ARRAY;
-        if (first == 0)
+        if (first == 0) {
             collect_stored(&build.collection);
+            collect_narrow(&build.collection);
+        }
         for (uint64_t i = first; i < count && i < first + MOST_ON_A_BOARD; i++)
             collect_random(&build.collection, seed + i);
         build_all(&build, board->compiler);
