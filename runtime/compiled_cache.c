@@ -291,14 +291,17 @@ static struct compiled *load_within(const struct kept_place *place,
 
 /* ---- One at a time ---- */
 
-enum { MOST_WAITS = 6000, WAIT_NANOSECONDS = 10000000 }; /* a minute */
+enum { WAITS_OF_A_SECOND = 100, MOST_SECONDS = 60 };
 
 /* Processes that begin at once wait for the first to compile, so that all map the weights that it
  * writes: each key is a byte of one file that they lock. Gives that file, or -1: it is done
- * without, as when the first takes too long. */
-static int lock_key(const struct kept_place *place) {
+ * without, as when the first takes longer than this compile may, or a minute. */
+static int lock_key(const struct kept_place *place, const struct compile_limits *limits) {
     struct text path = {0};
-    const struct timespec wait = {.tv_nsec = WAIT_NANOSECONDS};
+    const struct timespec wait = {.tv_nsec = 1000000000 / WAITS_OF_A_SECOND};
+    const double asked = limits->most[LIMIT_SECONDS]; /* 0: as usual */
+    const double seconds = asked > 0 && asked < MOST_SECONDS ? asked : MOST_SECONDS;
+    const int most_waits = (int)(seconds * WAITS_OF_A_SECOND);
     text_add(&path, "%s/lock", place->folder);
     const char *name = text_read(&path, NULL);
     int file = name ? open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
@@ -308,7 +311,7 @@ static int lock_key(const struct kept_place *place) {
     for (int i = 0; i < 7; i++)
         key.l_start = key.l_start << 8 | digest.bytes[i];
     for (int i = 0; file >= 0 && fcntl(file, F_OFD_SETLK, &key) != 0; i++) {
-        if (i == MOST_WAITS || (errno != EAGAIN && errno != EACCES && errno != EINTR)) {
+        if (i == most_waits || (errno != EAGAIN && errno != EACCES && errno != EINTR)) {
             close(file);
             return -1;
         }
@@ -322,7 +325,7 @@ static int lock_key(const struct kept_place *place) {
 static struct compiled *compile_once(const struct kept_place *place, const struct graph *graph,
                                      const struct compile_options *options,
                                      struct et_error *error) {
-    int lock = lock_key(place);
+    int lock = lock_key(place, &options->limits);
     struct compiled *compiled = load_within(place, &options->limits);
     if (!compiled) {
         compiled = compile(graph, options, error);

@@ -3,9 +3,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "digit.h"
 #include "mnist.h"
 
-enum { SIDE = 28, CLASSES = 10, HEADER = 54, ROW = SIDE * 3, BYTES = HEADER + SIDE * ROW };
+enum { SIDE = 28, HEADER = 54, ROW = SIDE * 3, BYTES = HEADER + SIDE * ROW };
 
 static uint32_t read_u32(const unsigned char *at) {
     return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
@@ -33,22 +34,20 @@ static int read_bitmap(const char *path, float image[SIDE * SIDE]) {
 }
 
 static int classify(const float *image) {
-    float logits[CLASSES];
+    float logits[DIGIT_CLASSES];
     const struct mnist_inputs inputs = {image};
     const struct mnist_outputs outputs = {logits};
-    int best = 0;
     mnist_run(&inputs, &outputs);
-    for (int i = 1; i < CLASSES; i++)
-        if (logits[i] > logits[best])
-            best = i;
-    return best;
+    return digit_class(logits);
 }
 
 int main(int count, char **paths) {
     static float image[SIDE * SIDE];
-    int failed = count < 2;
-    if (failed)
+    int failed = 0;
+    if (count < 2) {
         fprintf(stderr, "usage: digit BITMAP...\n");
+        return 2;
+    }
     for (int i = 1; i < count; i++) {
         if (read_bitmap(paths[i], image)) {
             printf("%s: this is a %d\n", paths[i], classify(image));

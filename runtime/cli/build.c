@@ -15,8 +15,8 @@ struct build_arguments {
 
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0,
-     "The program to write, or with --target the folder (default: the model's name, its letters "
-     "and digits)",
+     "The program to write, or the folder of a module or an object (default: the model's name, its "
+     "letters and digits)",
      0},
     {"target", 'T', "MACHINE", 0,
      "x86-64, -v2, -v3 or -v4: a program for such CPUs, instead of this one. wasm32 or "

@@ -277,14 +277,15 @@ static bool check_size(const struct compiled *compiled, struct et_error *error) 
                    bytes, MOST_MODULE_BYTES);
 }
 
-/* Leaves no new folder behind without them. */
+/* Leaves neither a module without its texts nor a new folder behind. */
 static bool write_module(const struct module *module, const struct build_options *options,
                          const struct module_files *files, struct et_error *error) {
     const bool made = mkdir(files->folder, 0777) == 0;
     if (!made && errno != EEXIST)
         return et_fail(error, "%s: %s", files->folder, strerror(errno));
-    const bool good = build_wasm(module, options, files->paths[MODULE_WASM], error) &&
-                      write_texts(module, files, error);
+    const char *wasm = files->paths[MODULE_WASM];
+    const bool good = build_wasm(module, options, wasm, error) &&
+                      (write_texts(module, files, error) || (unlink(wasm), false));
     if (made && !good)
         rmdir(files->folder);
     return good;

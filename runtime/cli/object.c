@@ -28,7 +28,7 @@ bool object_files(const struct compiled *compiled, const char *folder, struct ar
     return (files->object && files->header) || et_fail(error, "out of memory");
 }
 
-/* Leaves no new folder behind without them. */
+/* Leaves neither an object without its header nor a new folder behind. */
 bool object_build(const struct compiled *compiled, const struct standalone_options *options,
                   const struct object_files *files, struct et_error *error) {
     const struct build_options building = {
@@ -38,7 +38,7 @@ bool object_build(const struct compiled *compiled, const struct standalone_optio
     if (!made && errno != EEXIST)
         return et_fail(error, "%s: %s", files->folder, strerror(errno));
     const bool good = aot_build_object(compiled, files->object, &building, error) &&
-                      write_files(&header, 1, error);
+                      (write_files(&header, 1, error) || (unlink(files->object), false));
     if (made && !good)
         rmdir(files->folder);
     return good;

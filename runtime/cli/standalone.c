@@ -297,7 +297,7 @@ static bool describe_model(const struct cli_sizes *sizes, const struct cli_model
         "#define MODEL_BLOCK %" PRId64 "\n"
         "#define MODEL_ARENA_BYTES ((size_t)%" PRId64 " * %zu)\n#define MODEL_NAME ",
         compiled->block_count ? compiled->blocks[0].images * parts : 1, parts,
-        compiled->arena_bytes);
+        cuda ? 0 : compiled->arena_bytes); /* a GPU's is its own */
     standalone_add_string(text, et_program_name(program));
     add_digests(text, sizes, model);
     if (cuda)
