@@ -1,7 +1,7 @@
 #!/bin/sh
-# `make wheel` gives one wheel for every Python 3 that has all it needs but the C library inside,
-# and depends on no other package: it is unpacked where nothing else is, and runs a model. Made again,
-# it has the same bytes.
+# `make wheel` gives one wheel for every Python 3 that has all it needs but the C library and zlib
+# inside, and depends on no other package: it is unpacked where nothing else is, and runs a model.
+# Made again, it has the same bytes.
 . "$(dirname "$0")/../support/shell.sh"
 
 python=${PYTHON:-python3}
