@@ -23,10 +23,11 @@ cat <<'END'
 
 ## The same bits
 
-Random and other small graphs, and beside them MNIST in float32 and in 8-bit integers and an LSTM of PyTorch,
-emitted, compiled for a machine, and run by QEMU, Wine or Node: each output is compared with the
-interpreter's, byte by byte. `make targets` runs them, tests fewer of them. Built by gcc at -O2,
-unless the name says otherwise, and for WebAssembly by clang. Cortex-M0's text ran on a Cortex-M3.
+Random and other small graphs, and beside them MNIST in float32 and in 8-bit integers and an LSTM
+of PyTorch, emitted, compiled for a machine, and run by QEMU, Wine or Node: each output is compared
+with the interpreter's, byte by byte. `make targets` runs them, tests fewer of them. Built by gcc at
+-O2, unless the name says otherwise, and for WebAssembly by clang. Cortex-M0's text ran on a
+Cortex-M3.
 
 | machine | compiles | runs | bits | small graphs | models |
 |---|---|---|---|--:|--:|

@@ -1,6 +1,6 @@
 #!/bin/sh
-# packaging/kubernetes/: the manifests against the schemas of Kubernetes and the types of KServe, and
-# the server started as they start it.
+# packaging/kubernetes/: the manifests against the schemas of Kubernetes and the types of KServe,
+# and the server started as they start it.
 . "$(dirname "$0")/../support/shell.sh"
 . tests/support/venv.sh
 
