@@ -274,7 +274,7 @@ void collection_end(struct collection *collection) {
 }
 
 void report_machine(const char *machine, int graphs) {
-    printf("# %s: the same bits in %d small graphs and %d models\n", machine,
-           graphs - STORED_COUNT, STORED_COUNT);
+    printf("# %s: the same bits in %d small graphs and %d models\n", machine, graphs - STORED_COUNT,
+           STORED_COUNT);
     fflush(stdout);
 }
