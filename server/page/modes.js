@@ -140,7 +140,7 @@ export class ModesView {
         }).observe(document.documentElement, { attributeFilter: ['data-theme'] });
     }
 
-    /** Makes a card for each mode of the server, and one for this browser, unless they are there. */
+    /** Makes a card for each mode of the server and for this browser, unless they are there. */
     offer(names) {
         const all = [...names, 'browser'];
         if (all.join() === Object.keys(this.#cards).join()) return;

@@ -372,7 +372,8 @@ def main():
         batched = batched_model(folder)
         # No program but that of the first size is kept: each request makes its own.
         # Batches are those of one request.
-        models = "--quiet", "--max-sizes=1", "--max-delay=300", MNIST, batched, open_model(folder / "open.onnx")
+        models = ("--quiet", "--max-sizes=1", "--max-delay=300", MNIST, batched,
+                  open_model(folder / "open.onnx"))
         parts = [try_requests(folder / "0", rows[::2], *models),
                  try_requests(folder / "1", rows[1::2], *models),
                  try_requests(folder / "2", logged)]
