@@ -2,6 +2,7 @@
 # make run       the sample digits, in every mode     make test    all of them, also sanitized
 # make serve     the page, to draw digits on          make asan    the sanitized programs alone
 # make static    the command as one file that needs nothing but, for aot, this C library
+# make static-musl  the same by musl: for any Linux, a folder that is empty otherwise, too
 # make library   static and shared                    make lint    format, rooms, clang-tidy, clang
 # make model     models/mnist/mnist.json anew         make bench   we and our peers, side by side
 # make model-int8  the same in 8-bit integers, by the training images in MNIST_DIR
@@ -16,6 +17,7 @@
 # make install   programs, library, header, manuals, completions below PREFIX (/usr/local);
 #                make uninstall takes them away; DESTDIR is put before every path
 # make dist      eigentensor-VERSION.tar.gz of what is committed, the same bytes anywhere
+# make release   that, the command by musl and the wheel, in build/release, with their SHA256SUMS
 # make wheel     a package for pip, with all it needs inside; CROSS= as below
 # make abi       what the shared library offers, into packaging/, where the tests hold it against
 # make deb       Debian packages of what is committed, in build/deb
@@ -31,7 +33,7 @@ ifeq ($(origin CC),default)
 CC = $(CROSS:%=%-)gcc
 endif
 ifeq ($(origin AR),default)
-AR = $(CROSS:%=%-)ar
+AR = $(filter-out %-linux-musl-,$(CROSS:%=%-))ar
 endif
 BUILD ?= build$(CROSS:%=/cross/%)
 MACHINE := $(if $(CROSS),$(firstword $(subst -, ,$(CROSS))),$(shell uname -m))
@@ -83,7 +85,8 @@ UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 MODEL = models/mnist/mnist
 
 .PHONY: always all library shared static run targets serve site model model-int8 generated check \
-        test asan test-programs cuda-test cuda-bench stage install uninstall dist wheel abi docs \
+        test asan test-programs cuda-test cuda-bench stage install uninstall dist release wheel \
+        static-musl abi docs \
         chosen sanitized coverage fuzz fuzz-build fuzz-programs tsan tsan-build tsan-programs \
         lint setup bench bench-programs bench-graphs math-digests clean
 .SECONDARY:
@@ -144,8 +147,17 @@ $(PROGRAMS): $(LIBRARY)
 # for aot and cuda.
 static: $(BUILD)/eigentensor-static
 $(BUILD)/eigentensor-static: STATIC = -lgmp
-$(BUILD)/eigentensor-static: $(call objects,runtime/cli/*.c) $(LIBRARY) | build/setup-static
+$(BUILD)/eigentensor-static: $(call objects,runtime/cli/*.c) $(LIBRARY) \
+    | $(if $(CROSS),,build/setup-static)
 	$(call step,link) $(CC) -static $(SANITIZE) $(LINK) $(filter %.o,$^) $(LIBRARY) -o $@ $(LIBRARIES)
+
+# By musl, and the libraries that scripts/sysroot_musl.sh builds for it: for every Linux of this
+# architecture, of any age and with any C library or none.
+MUSL = $(shell uname -m)-linux-musl
+STATIC_MUSL = $(BUILD)/eigentensor-$(VERSION)-$(MUSL)
+static-musl: | build/setup-musl
+	$(MAKE) CROSS=$(MUSL) BUILD=$(BUILD)/musl static
+	strip -o $(STATIC_MUSL) $(BUILD)/musl/eigentensor-static
 
 # The server, with its page, samples and model inside; files.def lists what it serves as it is.
 SERVER_FILES = $(sort $(shell find server/page -type f -not -name '.*' 2>/dev/null)) \

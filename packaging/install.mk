@@ -26,6 +26,13 @@ DIST = eigentensor-$(VERSION)
 dist:
 	mkdir -p $(BUILD) && git archive --prefix=$(DIST)/ HEAD | gzip -n9 >$(BUILD)/$(DIST).tar.gz
 
+# What a release has for people to fetch.
+release: dist static-musl wheel
+	rm -rf $(BUILD)/release && mkdir $(BUILD)/release
+	cp $(BUILD)/$(DIST).tar.gz $(STATIC_MUSL) $(BUILD)/wheel/eigentensor-$(VERSION)-*.whl \
+	    $(BUILD)/release
+	cd $(BUILD)/release && sha256sum * >SHA256SUMS && cat SHA256SUMS
+
 # The Debian packages of what is committed, in $(BUILD)/deb, and what lintian says of them.
 .PHONY: deb
 deb: dist | build/setup-deb

@@ -56,7 +56,8 @@ bool et_mode_from_name(const char *name, enum et_mode *mode);
 #define ET_BATCH (-1)
 
 /* Whether this system lets the process run what the mode compiles. ET_JIT needs memory that is
- * mapped for executing, which a hardened system may refuse; ET_CUDA a GPU, its driver and NVRTC.
+ * mapped for executing, which a hardened system may refuse; ET_AOT a C library that loads others,
+ * as musl does not in a static program; ET_CUDA a GPU, its driver and NVRTC.
  * False, and an error that says what was refused or is not there. A library keeps quiet: whether
  * to run by another mode then, and to say so, is the caller's. */
 bool et_mode_allowed(enum et_mode mode, struct et_error *error);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "runtime/backend/aot.h"
 #include "runtime/backend/cuda.h"
 #include "runtime/backend/jit.h"
 
@@ -38,5 +39,8 @@ bool et_mode_from_name(const char *name, enum et_mode *mode) {
 }
 
 bool et_mode_allowed(enum et_mode mode, struct et_error *error) {
-    return mode == ET_JIT ? jit_allowed(error) : mode == ET_CUDA ? cuda_allowed(error) : true;
+    return mode == ET_JIT    ? jit_allowed(error)
+           : mode == ET_AOT  ? aot_allowed(error)
+           : mode == ET_CUDA ? cuda_allowed(error)
+                             : true;
 }

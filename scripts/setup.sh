@@ -1,10 +1,10 @@
 #!/bin/sh
-# setup.sh run|site|install|wheel|static|deb|docs|test|lint|bench|torch: sees to it that what the
-# target needs is installed. On Debian and its descendants it installs what is missing; elsewhere it
-# says what that is and how it is called.
+# setup.sh run|site|install|wheel|static|musl|deb|docs|test|lint|bench|torch: sees to it that what
+# the target needs is installed. On Debian and its descendants it installs what is missing;
+# elsewhere it says what that is and how it is called.
 set -eu
 
-target=${1:?usage: setup.sh run|site|install|wheel|static|deb|docs|test|lint|bench|torch}
+target=${1:?usage: setup.sh run|site|install|wheel|static|musl|deb|docs|test|lint|bench|torch}
 
 # needed for | a command, header or Python module | Debian, Ubuntu | Fedora | Arch | Homebrew
 needs() {
@@ -21,6 +21,8 @@ run  zlib.h                zlib1g-dev       zlib-devel              zlib        
 site clang                 clang            clang                   clang       llvm
 site wasm-ld               lld              lld                     lld         lld
 static gmp.h               libgmp-dev       gmp-static              gmp         gmp
+musl musl-gcc              musl-tools       musl-gcc                musl        -
+musl dpkg-source           dpkg-dev         dpkg-dev                dpkg        dpkg
 test criterion/criterion.h libcriterion-dev (from-source)           criterion   criterion
 test mpfr.h                libmpfr-dev      mpfr-devel              mpfr        mpfr
 test g++                   g++              gcc-c++                 gcc         gcc
@@ -50,7 +52,6 @@ cross /usr/lib/picolibc/riscv64-unknown-elf/lib/libc.a picolibc-riscv64-unknown-
 cross qemu-system-riscv32  qemu-system-misc -                       -           -
 cross /usr/lib/python3/dist-packages/kconfiglib.py python3-kconfiglib - - -
 cross cppcheck             cppcheck         -                       -           -
-cross musl-gcc             musl-tools       -                       -           -
 cross x86_64-w64-mingw32-gcc gcc-mingw-w64-x86-64-win32 - - -
 cross /usr/lib/wine/wine64 wine64         -                       -           -
 wheel python3              python3          python3                 python      python3
@@ -105,12 +106,12 @@ missing() {
     lint) wanted='run site install wheel static deb docs test lint' ;;
     deb) wanted='run site install deb' ;;
     docs) wanted=docs ;;
-    bench | torch | install | site | static | wheel) wanted="run $target" ;;
+    bench | torch | install | musl | site | static | wheel) wanted="run $target" ;;
     *) echo "setup.sh: no target \"$target\"; see its first line" >&2 && exit 2 ;;
     esac
     # Cross compilers and an emulator, where it is sure what they are called.
     case $target-$(uname -m) in test-x86_64 | lint-x86_64)
-        if command -v apt-get >/dev/null; then wanted="$wanted cross"; fi
+        if command -v apt-get >/dev/null; then wanted="$wanted cross musl"; fi
         ;;
     esac
     needs | sed "s/  */ /g" | while read -r for probe names; do

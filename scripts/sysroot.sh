@@ -9,6 +9,8 @@ folder=${2:?usage: sysroot.sh TRIPLET FOLDER}
 packages='libjansson-dev libprotobuf-c-dev nettle-dev libgmp-dev libpng-dev zlib1g-dev
           libcriterion-dev'
 
+case $triplet in *-linux-musl) exec scripts/sysroot_musl.sh "$triplet" "$folder" ;; esac
+
 # How Debian calls the architecture, and libtcc where it makes code for that machine.
 libtcc='libtcc-dev'
 case $triplet in
@@ -29,23 +31,8 @@ command -v apt-get >/dev/null || {
     exit 1
 }
 
-apt=$folder/apt
-mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/sources" "$apt/packages"
-apt=$(realpath "$apt")
-: >"$apt/status"
-: >"$apt/sources.list"
-# The archives of the distribution alone: others may not have this architecture.
-grep -l debian-archive-keyring /etc/apt/sources.list.d/* 2>/dev/null | while read -r source; do
-    cp "$source" "$apt/sources/"
-done
-[ ! -s /etc/apt/sources.list ] || cp /etc/apt/sources.list "$apt/sources.list"
-
-for_it() {
-    apt-get -qq -o "APT::Architecture=$architecture" -o "APT::Architectures=$architecture" \
-        -o "Dir::State=$apt" -o "Dir::State::lists=$apt/lists" -o "Dir::State::status=$apt/status" \
-        -o "Dir::Cache=$apt/cache" -o "Dir::Etc::sourcelist=$apt/sources.list" \
-        -o "Dir::Etc::sourceparts=$apt/sources" -o "APT::Sandbox::User=root" "$@"
-}
+. scripts/apt_apart.sh
+apt_apart "$folder/apt" deb "$architecture"
 
 # Says what apt did if it fails.
 quietly() {
@@ -56,8 +43,8 @@ quietly() {
 }
 
 # Of several archives one may be in the middle of a change; what is wanted may be in the others.
-for_it update >"$apt/log" 2>&1 || echo "sysroot.sh: not all lists of packages came: $apt/log" >&2
+apt_get update >"$apt/log" 2>&1 || echo "sysroot.sh: not all lists of packages came: $apt/log" >&2
 # shellcheck disable=SC2086  # one word a package
-(cd "$apt/packages" && quietly for_it download $libtcc $packages)
+(mkdir "$apt/packages" && cd "$apt/packages" && quietly apt_get download $libtcc $packages)
 for package in "$apt"/packages/*.deb; do dpkg-deb -x "$package" "$folder"; done
 rm -rf "$apt" "${folder:?}/usr/share"

@@ -297,6 +297,15 @@ static void bring_in_constants(void *library) {
         dl_iterate_phdr(read_constants, map);
 }
 
+/* musl's dlopen in a static program opens nothing, not even that. */
+bool aot_allowed(struct et_error *error) {
+    void *this_program = dlopen(NULL, RTLD_LAZY);
+    if (!this_program)
+        return et_fail(error, "this program has its C library inside, and loads no other");
+    dlclose(this_program);
+    return true;
+}
+
 bool aot_load(const char *path, const char *prefix, struct executable *executable,
               struct et_error *error) {
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -321,6 +330,8 @@ static bool build_library(struct job *job, void *context) {
 
 bool aot_build(const struct compiled *compiled, const struct build_options *options,
                struct executable *executable, struct et_error *error) {
+    if (!aot_allowed(error))
+        return false;
     return options->keep_for
                ? aot_cache_build(compiled, options, executable, error)
                : run_job(compiled, AOT_SHARED, options, build_library, executable, error);

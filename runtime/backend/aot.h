@@ -39,6 +39,9 @@ bool aot_build_program(const struct compiled *compiled, const struct aot_program
 bool aot_build_object(const struct compiled *compiled, const char *path,
                       const struct build_options *options, struct et_error *error);
 
+/* Whether this process can load what is built: static programs of some C libraries cannot. */
+bool aot_allowed(struct et_error *error);
+
 /* Loads a library that was built so. */
 bool aot_load(const char *path, const char *prefix, struct executable *executable,
               struct et_error *error);

@@ -338,7 +338,7 @@ static bool find_skipped(struct check *check, const struct way *way, bool *skipp
         return false;
     struct et_error lacks = {0};
     /* Where libtcc is there but gets no memory for its code, that is a failure. */
-    const bool absent = way->mode == ET_CUDA || (way->mode == ET_JIT && !jit_is_built());
+    const bool absent = way->mode != ET_JIT || !jit_is_built();
     const bool allowed = !absent || et_mode_allowed(way->mode, &lacks);
     if (!allowed)
         text_add(&check->skipped, "skipped %s: %s\n", way->name, lacks.message);
