@@ -1,6 +1,9 @@
 /* Says which options and arguments it was given: for test_argp.sh, which holds
  * templates/libc/argp.h against the C library's. */
 #include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { KEY_LONG = 300, KEY_MAYBE, KEY_CHILD };
 

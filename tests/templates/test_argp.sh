@@ -8,13 +8,10 @@ enter_work_folder
 echo '#include <argp.h>' | "$cc" -E - >there.i 2>/dev/null || skip "this C library has no argp"
 mkdir own there
 source=$top/tests/templates/argp_words.c
-headers='-include stdlib.h -include string.h -include stdio.h'
-# shellcheck disable=SC2086  # options
-"$cc" -std=gnu11 -D_GNU_SOURCE -O1 -Wall -Wextra $headers "$source" -o there/words ||
+"$cc" -std=gnu11 -D_GNU_SOURCE -O1 -Wall -Wextra "$source" -o there/words ||
     wrong "it does not compile with the C library's"
-# shellcheck disable=SC2086
 "$cc" -std=gnu11 -D_GNU_SOURCE -O1 -Wall -Wextra -Werror -fsanitize=address,undefined \
-    -fno-sanitize-recover=undefined $headers -I"$top/templates/libc" "$source" -o own/words ||
+    -fno-sanitize-recover=undefined -I"$top/templates/libc" "$source" -o own/words ||
     wrong "it does not compile with ours"
 # That of the C library stands first where there is one.
 echo '#include <argp.h>' | "$cc" -idirafter "$top/templates/libc" -E - | cmp -s - there.i ||
