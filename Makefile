@@ -241,6 +241,14 @@ $(BUILD)/runtime/kernels/dots_i8mm.o: CFLAGS_FILE = $(VECTOR_FLAGS) -march=armv8
 endif
 $(BUILD)/runtime/kernels/%_baseline.o: CFLAGS_FILE = $(VECTOR_FLAGS)
 
+# The chains take a minute to compile, sanitized two, and work on whole rows that trials have pages
+# around which cannot be touched: sanitized builds take those of the plain one, PLAIN.
+CHAINS = $(patsubst %.c,%.o,$(wildcard runtime/kernels/chains_*.c))
+ifdef PLAIN
+$(CHAINS:%=$(BUILD)/%): $(BUILD)/%: $(PLAIN)/%
+	$(call step,copy) mkdir -p $(@D); cp $< $@
+endif
+
 # ---- Tests ----
 
 # What test programs share: random graphs, and what is done with them.
@@ -290,9 +298,9 @@ needs = $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(1))) $(if $(filter %.sh,$(1)),a
         $(call used_by_scripts,$(1)) $(if $(filter tests/fuzz/%,$(1)),fuzz-build) \
         $(if $(filter tests/tsan/%,$(1)),tsan-build)
 
-SANITIZED = BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g1 -fno-omit-frame-pointer' \
+SANITIZED = BUILD=$(BUILD)/asan PLAIN=$(BUILD) OPTIMIZE='-O1 -g1 -fno-omit-frame-pointer' \
             SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
-sanitized: | build/setup-test
+sanitized: $(CHAINS:%=$(BUILD)/%) | build/setup-test
 	@$(MAKE) $(SANITIZED) chosen
 chosen: $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(CHOSEN))) $(if $(filter %.sh,$(CHOSEN)),all) \
         $(call used_by_scripts,$(CHOSEN))
@@ -306,7 +314,8 @@ asan: sanitized
 
 # What reads bytes from outside, fed by libFuzzer: a program for each tests/fuzz/fuzz_NAME.c.
 FUZZ_PROGRAMS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZED = BUILD=$(BUILD)/fuzz CC=clang OPTIMIZE='-O1 -g1 -fno-omit-frame-pointer' SANITIZE='$\
+FUZZED = BUILD=$(BUILD)/fuzz PLAIN=$(BUILD) CC=clang \
+         OPTIMIZE='-O1 -g1 -fno-omit-frame-pointer' SANITIZE='$\
   -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined'
 $(FUZZ_PROGRAMS:=.o): CFLAGS_FILE = -DTEXT_PRIVATE=
 $(FUZZ_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
@@ -314,7 +323,7 @@ $(FUZZ_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY
 	    $(filter %/libserver.a,$^) $(LIBRARY) -o $@ $(LIBRARIES)
 $(BUILD)/tests/fuzz/fuzz_head $(BUILD)/tests/fuzz/fuzz_request: $(BUILD)/libserver.a
 fuzz-programs: $(FUZZ_PROGRAMS)
-fuzz-build: | build/setup-test
+fuzz-build: $(CHAINS:%=$(BUILD)/%) | build/setup-test
 	+@! scripts/fuzz.sh check || $(MAKE) $(FUZZED) fuzz-programs
 fuzz: fuzz-build
 	$(if $(T)$(SECONDS),@BUILD=$(BUILD) scripts/fuzz.sh run '$(T)' '$(SECONDS)')
@@ -335,9 +344,10 @@ TSAN_TESTS = $(addprefix $(BUILD)/tests/,runtime/test_pool server/test_server \
 ifneq ($(findstring thread,$(SANITIZE)),)
 $(TSAN_TESTS): $(BUILD)/tests/tsan/main.o
 endif
-THREADED = BUILD=$(BUILD)/tsan OPTIMIZE='-O1 -g1 -fno-omit-frame-pointer' SANITIZE=-fsanitize=thread
+THREADED = BUILD=$(BUILD)/tsan PLAIN=$(BUILD) \
+           OPTIMIZE='-O1 -g1 -fno-omit-frame-pointer' SANITIZE=-fsanitize=thread
 tsan-programs: $(TSAN_TESTS) $(BUILD)/eigentensor-server
-tsan-build: | build/setup-test
+tsan-build: $(CHAINS:%=$(BUILD)/%) | build/setup-test
 	@$(MAKE) $(THREADED) tsan-programs
 tsan: tsan-build
 	@BUILD=$(BUILD) tests/tsan/test_tsan.sh
@@ -354,7 +364,7 @@ coverage: | build/setup-test
 	    scripts/test.sh $(COVERING); status=$$?; \
 	    scripts/coverage.py $(BUILD)/coverage && exit $$status
 
-lint: all test-programs | build/setup-lint
+lint: $(ONNX_FORMAT).h $(BUILD)/server/files.def | build/setup-lint
 	+scripts/lint.sh $(BUILD)
 
 # ---- Bench: BENCH='--help' tells its options ----
