@@ -9,7 +9,7 @@
 #include "tests/support/random_graph.h"
 
 /* A text for batches has each kernel for five blocks of images. */
-enum { USUAL_COUNT = 200, USUAL_BATCHED = 100, USUAL_SEED = 1, AT_ONCE = 50 };
+enum { USUAL_COUNT = 100, USUAL_BATCHED = 50, USUAL_SEED = 1, AT_ONCE = 50 };
 
 static void check_mode(const char *name, uint64_t usual) {
     uint64_t seed = number_from_environment("EIGENTENSOR_SEED", USUAL_SEED);

@@ -11,7 +11,7 @@
 #define COMPILER "aarch64-linux-gnu-gcc"
 #define EMULATOR "qemu-aarch64"
 
-enum { USUAL_COUNT = 60, USUAL_SEED = 1, BEYOND = 130, HALF = 2, PATH_ROOM = 512 };
+enum { USUAL_COUNT = 20, USUAL_SEED = 1, BEYOND = 130, HALF = 2, PATH_ROOM = 512 };
 
 /* Skips the test where there is no compiler or no emulator. */
 static void make_scratch(struct scratch *scratch) {

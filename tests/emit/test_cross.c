@@ -12,7 +12,7 @@
 #include "tests/support/collection.h"
 #include "tests/support/random_graph.h"
 
-enum { USUAL_COUNT = 20, USUAL_SEED = 1, PATH_ROOM = 512, MOST_OPTIONS = 12 };
+enum { USUAL_COUNT = 8, USUAL_SEED = 1, PATH_ROOM = 512, MOST_OPTIONS = 12 };
 
 struct machine {
     const char *name, *emulator;

@@ -15,7 +15,7 @@
         "-Itemplates/wasm", "-Wl,--no-entry", "-Wl,--export=__heap_base", "-Wl,--stack-first",     \
         "-Wl,-z,stack-size=1048576"
 
-enum { USUAL_COUNT = 100, USUAL_SEED = 1, PATH_ROOM = 512 };
+enum { USUAL_COUNT = 30, USUAL_SEED = 1, PATH_ROOM = 512 };
 
 /* Whether clang makes modules here, and node runs them. */
 static bool has_tools(const struct scratch *scratch) {

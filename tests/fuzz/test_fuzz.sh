@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every fuzz target for a while ($EIGENTENSOR_FUZZ_SECONDS each, 20), from the inputs in corpus/ on;
+# Every fuzz target for a while ($EIGENTENSOR_FUZZ_SECONDS each, 6), from the inputs in corpus/ on;
 # that of ONNX models from one of each operator, too, if the package onnx can be installed.
 . "$(dirname "$0")/../support/shell.sh"
 . tests/support/venv.sh
@@ -13,4 +13,4 @@ make_seeds() (
 
 scripts/fuzz.sh check || exit 77
 make_seeds || echo "# no seeds of ONNX operators"
-BUILD=$build scripts/fuzz.sh run '' "${EIGENTENSOR_FUZZ_SECONDS:-20}" || failed=1
+BUILD=$build scripts/fuzz.sh run '' "${EIGENTENSOR_FUZZ_SECONDS:-6}" || failed=1

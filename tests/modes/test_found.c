@@ -1,17 +1,16 @@
-/* Random models whose results are as large as what a run finds, in every mode; what their outputs
- * say of their counts; and the shrinker, which keeps that. EIGENTENSOR_SEED,
- * EIGENTENSOR_RANDOM_COUNT and EIGENTENSOR_AOT_COUNT change seeds and number, as of random graphs.
- */
+/* Random models whose results are as large as what a run finds, interpreted and by libtcc; what
+ * their outputs say of their counts; and the shrinker, which keeps that. EIGENTENSOR_SEED and
+ * EIGENTENSOR_RANDOM_COUNT change seeds and number, as of random graphs. */
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "runtime/kernels/cpu.h"
 #include "tests/support/differ.h"
 #include "tests/support/random_found.h"
 #include "tests/support/random_graph.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/shrink.h"
 
-enum { USUAL_COUNT = 1000, USUAL_AOT_COUNT = 100, USUAL_SEED = 1, BATCH = 50, MOST_FAILURES = 3 };
+enum { USUAL_COUNT = IS_SANITIZED ? 250 : 1000, USUAL_SEED = 1, MOST_FAILURES = 3 };
 
 static uint64_t first_seed(void) {
     return FOUND_SEEDS + number_from_environment("EIGENTENSOR_SEED", USUAL_SEED);
@@ -35,19 +34,6 @@ static void check_seeds(const char *name) {
     text_free(&report);
 }
 
-static void check_built(const char *name) {
-    uint64_t seed = first_seed();
-    uint64_t left = number_from_environment("EIGENTENSOR_AOT_COUNT", USUAL_AOT_COUNT);
-    for (; left > 0; seed += BATCH) {
-        struct text report = {0};
-        int count = left < BATCH ? (int)left : BATCH;
-        cr_assert(check_batch(seed, count, mode_find(name), NULL, &report), "\n%s",
-                  report.bytes ? report.bytes : "out of memory");
-        text_free(&report);
-        left -= (uint64_t)count;
-    }
-}
-
 Test(found, interpreter_is_deterministic_and_graphs_survive_storing, .timeout = 300) {
     check_seeds(NULL);
 }
@@ -62,28 +48,6 @@ Test(found, threads_share_what_the_jit_made, .timeout = 600) {
 
 Test(found, any_choice_of_the_scheduler_equals_the_interpreter, .timeout = 600) {
     check_seeds("jit-tuned");
-}
-
-Test(found, gcc_unoptimised, .timeout = 600) {
-    check_built("gcc-O0");
-}
-
-Test(found, gcc_for_this_cpu, .timeout = 600) {
-    check_built("gcc-O3");
-}
-
-Test(found, gcc_for_threads, .timeout = 600) {
-    check_built("gcc-threads");
-}
-
-Test(found, gcc_for_avx2, .timeout = 600) {
-    if (!cpu_runs(&targets[TARGET_AVX2]))
-        cr_skip("this CPU has no AVX2");
-    check_built("gcc-avx2");
-}
-
-Test(found, clang_for_this_cpu, .timeout = 600) {
-    check_built("clang-O3");
 }
 
 /* ---- What outputs say of themselves ---- */

@@ -1,5 +1,6 @@
 /* The shipped model in 8-bit integers: its identity, its bits in every mode, its accuracy. */
 #include "tests/support/mnist_data.h"
+#include "tests/support/sanitized.h"
 
 #include "compiler/graph/graph.h"
 
@@ -53,10 +54,7 @@ Test(mnist_int8, reads_the_samples_with_the_same_bits_in_every_mode) {
     digits_free(&digits);
 }
 
-#ifndef __has_feature
-#define __has_feature(feature) 0
-#endif
-#if defined __SANITIZE_ADDRESS__ || __has_feature(address_sanitizer)
+#if IS_SANITIZED
 enum { STEP = 50, RIGHT = 200 };
 #else
 enum { STEP = 1, RIGHT = 9962 };

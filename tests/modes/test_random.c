@@ -7,9 +7,10 @@
 #include "compiler/compile.h"
 #include "tests/support/differ.h"
 #include "tests/support/random_graph.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/shrink.h"
 
-enum { USUAL_COUNT = 2000, USUAL_SEED = 1, MOST_FAILURES = 3 };
+enum { USUAL_COUNT = IS_SANITIZED ? 500 : 2000, USUAL_SEED = 1, MOST_FAILURES = 3 };
 
 static uint64_t first_seed(void) {
     return number_from_environment("EIGENTENSOR_SEED", USUAL_SEED);

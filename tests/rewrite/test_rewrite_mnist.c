@@ -1,5 +1,6 @@
 /* The shipped model rewritten: what is done to it, its accuracy, and its bits in every mode. */
 #include "tests/support/mnist_data.h"
+#include "tests/support/sanitized.h"
 
 #include "compiler/evaluate/float64.h"
 #include "compiler/rewrite/rewrite.h"
@@ -8,10 +9,7 @@
 
 TestSuite(rewrite_mnist, .timeout = 600);
 
-#ifndef __has_feature
-#define __has_feature(feature) 0
-#endif
-#if defined __SANITIZE_ADDRESS__ || __has_feature(address_sanitizer)
+#if IS_SANITIZED
 enum { STEP = 20, LEAST_RIGHT = 495 }; /* of 500: directly 497 */
 #else
 enum { STEP = 1, LEAST_RIGHT = 9960 };

@@ -298,7 +298,8 @@ static void try_batch(uint64_t first_seed, int count, const struct mode *mode, b
     bool good = batch && scratch_make(&batch->scratch, error);
     for (int i = 0; good && i < count; i++)
         good = batch_add(batch, mode, first_seed + (uint64_t)i, error);
-    good = good && batch_run(batch, mode, failed, error);
+    if (mode_is_built(mode))
+        good = good && batch_run(batch, mode, failed, error);
     for (int i = 0; !good && i < count; i++)
         failed[i] = true;
     if (batch)

@@ -18,6 +18,7 @@
 #include "templates/pool.h"
 #include "tests/support/on_cpu.h"
 #include "tests/support/random_graph.h"
+#include "tests/support/sanitized.h"
 
 /* For kernels of a GPU. */
 #define CUDA_FLAGS ON_CPU_FLAGS, "-march=native", "-O1"
@@ -64,22 +65,15 @@ static const int caught_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, S
 enum { CAUGHT = sizeof caught_signals / sizeof *caught_signals };
 static sigjmp_buf escape;
 
-#ifndef __has_feature
-#define __has_feature(feature) 0
-#endif
-
 /* So that what grows without end meets the end of memory here. (Sanitizers need the address space
  * for themselves.) */
 static void limit_memory(bool limited) {
-#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__ &&                               \
-    !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
     struct rlimit limit;
+    if (IS_SANITIZED)
+        return;
     getrlimit(RLIMIT_AS, &limit);
     limit.rlim_cur = limited ? (rlim_t)4 << 30 : limit.rlim_max;
     setrlimit(RLIMIT_AS, &limit);
-#else
-    (void)limited;
-#endif
 }
 
 /* Only the thread that called can go back there. */
@@ -516,13 +510,19 @@ bool trial_run_mode(const struct trial *trial, const struct mode *mode, run_arra
                             trial_run_steps(trial, step_entry, compiled, error);
 }
 
+bool mode_is_built(const struct mode *mode) {
+    return !IS_SANITIZED || !mode->cc;
+}
+
 bool trial_check(const struct trial *trial, const struct mode *mode, struct et_error *error) {
     const struct build_options options = {.cc = mode->cc, .flags = mode->flags};
     struct executable executable = {0};
     struct compiled *compiled = trial_compile(trial, mode, NULL, error);
-    bool good =
-        compiled && backend_build(backend_of(mode), compiled, &options, &executable, error) &&
-        trial_run_mode(trial, mode, executable.entry, executable.step_entry, compiled, error);
+    bool good = compiled;
+    if (good && mode_is_built(mode))
+        good =
+            backend_build(backend_of(mode), compiled, &options, &executable, error) &&
+            trial_run_mode(trial, mode, executable.entry, executable.step_entry, compiled, error);
     executable_free(&executable);
     compiled_free(compiled);
     return good || et_fail_within(error, "%s", mode->name);

@@ -71,7 +71,11 @@ bool trial_run_mode(const struct trial *trial, const struct mode *mode, run_arra
                     run_step_array *step_entry, const struct compiled *compiled,
                     struct et_error *error);
 
-/* All of it: compiles the graph, builds the code as the mode does, runs it. */
+/* Whether texts of the mode are built. Sanitizers do not see into what other compilers make, so
+ * sanitized programs leave that to the others: they make the texts alone. */
+bool mode_is_built(const struct mode *mode);
+
+/* All of it: compiles the graph, builds the code as the mode does if that is built, runs it. */
 bool trial_check(const struct trial *trial, const struct mode *mode, struct et_error *error);
 
 /* Calls a function so that crashing, aborting, running for longer than 20 seconds or filling the
