@@ -279,12 +279,14 @@ math-digests: | build/setup-run
 	    tests/templates/math_digests.c -lm -o $(BUILD)/math-digests
 	$(BUILD)/math-digests
 
-# `check` leaves out what tests/long.txt lists, unless T or F asks for it.
+# `check` leaves out what tests/long.txt lists, unless T or F asks for it; of tests/once.txt, `test`
+# runs the sanitized programs alone.
 TESTS := $(sort $(wildcard tests/*/test_*.c tests/*/test_*.sh))
 is_chosen = $(if $(T),$(findstring $(T),$(1)),yes)
 CHOSEN := $(strip $(foreach test,$(if $(F),$(filter %.c,$(TESTS)),$(TESTS)), \
             $(if $(call is_chosen,$(test)),$(test))))
 LONG := $(shell sed '/^[^t]/d; s/ .*//' tests/long.txt)
+ONCE := $(shell sed '/^[^t]/d' tests/once.txt)
 SHORT := $(if $(T)$(F),$(CHOSEN),$(filter-out $(LONG),$(CHOSEN)))
 run_tests = @$(if $(2),,echo "no test has \"$(T)\" in its path"; exit 1;) \
             FOLDERS='$(1)' FILTER='$(F)' scripts/test.sh $(2)
@@ -307,7 +309,7 @@ chosen: $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(CHOSEN))) $(if $(filter %.sh,$(
 
 check: $(call needs,$(SHORT))
 	$(call run_tests,$(BUILD),$(SHORT))
-test: $(call needs,$(CHOSEN)) sanitized
+test: $(call needs,$(filter-out $(ONCE),$(CHOSEN))) sanitized
 	$(call run_tests,$(BUILD) $(BUILD)/asan,$(CHOSEN))
 asan: sanitized
 	$(call run_tests,$(BUILD)/asan,$(filter %.c,$(CHOSEN)))

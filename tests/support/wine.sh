@@ -20,7 +20,8 @@ fi
 
 WINEPREFIX=$(mktemp -d)
 trap 'rm -rf "$WINEPREFIX"' EXIT
-export WINEPREFIX WINEDEBUG=-all WINEDLLOVERRIDES='mscoree,mshtml='
+# Its server leaves a folder where temporary files are.
+export WINEPREFIX TMPDIR="$WINEPREFIX" WINEDEBUG=-all WINEDLLOVERRIDES='mscoree,mshtml='
 mkdir -p "$WINEPREFIX/drive_c/windows" "$WINEPREFIX/dosdevices"
 ln -s "$libraries" "$WINEPREFIX/drive_c/windows/system32"
 ln -s ../drive_c "$WINEPREFIX/dosdevices/c:"
