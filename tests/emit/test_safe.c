@@ -11,7 +11,7 @@
 
 #define EMULATOR "qemu-x86_64"
 
-enum { USUAL_COUNT = 12, USUAL_SEED = 1, PATH_ROOM = 512 };
+enum { USUAL_COUNT = 5, USUAL_SEED = 1, PATH_ROOM = 512 };
 
 struct build {
     struct scratch scratch;

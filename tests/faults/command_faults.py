@@ -1,4 +1,4 @@
-"""Lets every n-th call of a kind fail, for every n, in every command of the tool.
+"""Lets the n-th call of a kind fail, for one n after the other (fail_nth.py), in every command.
 
     command_faults.py TOOL FAIL_NTH.so FOLDER [SCENARIO...]
 
@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fail_nth
-from fail_nth import KINDS, message, open_model
+from fail_nth import KINDS, calls, message, open_model
 
 TOOL, LIBRARY, ROOT = sys.argv[1], sys.argv[2], Path(sys.argv[3])
 SPARED = fail_nth.spared(TOOL)
@@ -303,8 +303,7 @@ class Scenario:
             raise SystemExit(f"{self.name}: {self.expected.complaint}")
         tried, wrong = {}, []
         for kind in self.kinds:
-            nth = 1
-            while True:
+            for nth in calls():
                 outcome = place.run(self, kind, nth)
                 if not outcome.failed:
                     break
@@ -313,7 +312,6 @@ class Scenario:
                 if problem:
                     wrong.append(f"{self.name}: {kind} {nth}: {problem}\n"
                                  f"    status {outcome.status}: {outcome.complaint.strip()[-300:]}")
-                nth += 1
         return self, tried, wrong
 
 

@@ -1,10 +1,21 @@
 """What tests that preload fail_nth.c share."""
+import itertools
 import os
 import struct
 import subprocess
 
 # What can fail: the enum kind of fail_nth.c.
 KINDS = ("allocation", "mapping", "open", "read", "write", "thread", "process")
+
+# Of the calls of a kind the first ones fail, each, and of the others every third, or every
+# $EIGENTENSOR_FAULTS_EVERY-th: 1 lets all of them fail.
+FIRST = 40
+EVERY = int(os.environ.get("EIGENTENSOR_FAULTS_EVERY", "3"))
+
+
+def calls():
+    """The numbers of the calls to let fail, until none is left."""
+    return itertools.chain(range(1, FIRST), itertools.count(FIRST, EVERY))
 
 
 def functions(path):

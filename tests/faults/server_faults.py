@@ -1,4 +1,5 @@
-"""Lets every n-th call of a kind fail, for every n, in every route of a running server.
+"""Lets the n-th call of a kind fail, for one n after the other (fail_nth.py), in every route of a
+running server.
 
     SERVER=PROGRAM server_faults.py FAIL_NTH.so [ROUTE...]
 
@@ -24,7 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fail_nth
-from fail_nth import KINDS, open_model
+from fail_nth import KINDS, calls, open_model
 
 sys.path.append(str(Path(__file__).parent.parent / "server"))
 from server_client import CACHE, ROOT, demo_body, oip_request, sample
@@ -269,7 +270,7 @@ def try_request(server, name, request):
     assert comparable(server.ask(request)) == expected, f"{name}: other replies each time"
     live = server.settle()
     for kind in KINDS:
-        for nth in range(1, 100000):
+        for nth in calls():
             server.control.arm(kind, nth)
             reply = server.ask(request)
             failed = server.control.disarm()
@@ -291,7 +292,7 @@ def try_request(server, name, request):
 def try_start(server, request):
     tried, wrong, expected = {}, [], None
     for kind in ("none", *KINDS):
-        for nth in range(1, 100000):
+        for nth in calls():
             server.control.arm(kind, nth) if kind != "none" else server.control.disarm()
             serves = server.start()
             reply = server.ask(request) if serves else b""

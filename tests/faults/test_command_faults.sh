@@ -1,5 +1,6 @@
 #!/bin/sh
-# Every n-th allocation, mapping, open, read, write, thread and process that fails in a command.
+# The n-th allocation, mapping, open, read, write, thread and process that fails in a command: all n
+# with EIGENTENSOR_FAULTS_EVERY=1.
 . "$(dirname "$0")/../support/shell.sh"
 . tests/faults/prepare.sh
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Every n-th allocation, mapping, open, read and write that fails while a request is answered.
+# The n-th allocation, mapping, open, read and write that fails while a request is answered: all n
+# with EIGENTENSOR_FAULTS_EVERY=1.
 . "$(dirname "$0")/../support/shell.sh"
 . tests/faults/prepare.sh
 

@@ -10,14 +10,19 @@
 #include "tests/support/sanitized.h"
 #include "tests/support/shrink.h"
 
-enum { USUAL_COUNT = IS_SANITIZED ? 250 : 1000, USUAL_SEED = 1, MOST_FAILURES = 3 };
+enum {
+    USUAL_COUNT = 1000,
+    USUAL_RUNS = IS_SANITIZED ? 250 : 1000,
+    USUAL_SEED = 1,
+    MOST_FAILURES = 3
+};
 
 static uint64_t first_seed(void) {
     return FOUND_SEEDS + number_from_environment("EIGENTENSOR_SEED", USUAL_SEED);
 }
 
 static uint64_t seed_count(void) {
-    return number_from_environment("EIGENTENSOR_RANDOM_COUNT", USUAL_COUNT);
+    return number_from_environment("EIGENTENSOR_RANDOM_COUNT", USUAL_RUNS);
 }
 
 /* mode NULL: the interpreter, and storing. */

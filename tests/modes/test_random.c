@@ -10,14 +10,19 @@
 #include "tests/support/sanitized.h"
 #include "tests/support/shrink.h"
 
-enum { USUAL_COUNT = IS_SANITIZED ? 500 : 2000, USUAL_SEED = 1, MOST_FAILURES = 3 };
+enum {
+    USUAL_COUNT = 2000,
+    USUAL_RUNS = IS_SANITIZED ? 500 : 2000,
+    USUAL_SEED = 1,
+    MOST_FAILURES = 3
+};
 
 static uint64_t first_seed(void) {
     return number_from_environment("EIGENTENSOR_SEED", USUAL_SEED);
 }
 
 static uint64_t seed_count(void) {
-    return number_from_environment("EIGENTENSOR_RANDOM_COUNT", USUAL_COUNT);
+    return number_from_environment("EIGENTENSOR_RANDOM_COUNT", USUAL_RUNS);
 }
 
 static struct graph *made(uint64_t seed) {
@@ -325,7 +330,7 @@ Test(trial, wrong_code_is_seen) {
 }
 
 /* Some have panels that are read from copies. */
-Test(random, copies_of_panels_occur, .timeout = 60) {
+Test(random, copies_of_panels_occur, .timeout = 300) {
     enum { LEAST = 6 };
     int copies = 0;
     for (uint64_t seed = USUAL_SEED; seed < USUAL_SEED + USUAL_COUNT; seed++) {
