@@ -2,8 +2,10 @@
 
 import os
 import sys
+from pathlib import Path
 
 os.environ.setdefault("RAY_worker_niceness", "0")  # else all other processes go first
+os.environ.setdefault("RAY_DATA_USE_DATASOURCE_V2", "0")  # else one task reads all, up to 128 MiB
 import ray  # noqa: E402, reads the environment
 
 from workloads import WORKLOADS
@@ -14,7 +16,8 @@ def start(workers=2):
 
 
 def score(_, scorer, rows, results):
-    table = ray.data.read_parquet(os.path.abspath(rows))
+    files = [str(file.absolute()) for file in sorted(Path(rows).glob("*.parquet"))]
+    table = ray.data.read_parquet(files, override_num_blocks=len(files))
     scores = table.map_batches(scorer, batch_format="pyarrow", batch_size=None)
     scores.write_parquet(os.path.abspath(results))
 
