@@ -6,10 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
-
-#include "server/http_reply.h"
 
 enum {
     LINGERED_BODIES = 8
@@ -24,43 +21,60 @@ static const char *lookup(void *context, enum request_part part, const char *nam
     return part == PART_HEADER ? http_head_header(head, name) : http_head_query(head, name);
 }
 
-static bool is_head(const struct exchange *exchange) {
-    return strcmp(exchange->head.method, "HEAD") == 0;
+/* For its own thread alone; what of it is as large as a name may be is not cleared. */
+static void describe(struct exchange *exchange, struct request *request) {
+    const struct http_head *head = &exchange->head;
+    request->method = strcmp(head->method, "HEAD") == 0 ? "GET" : head->method;
+    request->path = head->path;
+    request->body = text_read(&exchange->body, NULL);
+    request->body_bytes = exchange->body.length;
+    request->waited = 0;
+    request->limit = &exchange->limit;
+    request->most_json_memory = 0;
+    request->lookup = lookup;
+    request->lookup_context = &exchange->head;
+    for (int i = 0; i < ROUTE_MOST_VALUES; i++)
+        *request->values[i] = 0;
 }
 
-static struct request request_of(struct exchange *exchange) {
-    return (struct request){.method = is_head(exchange) ? "GET" : exchange->head.method,
-                            .path = exchange->head.path,
-                            .body = text_read(&exchange->body, NULL),
-                            .body_bytes = exchange->body.length,
-                            .limit = &exchange->limit,
-                            .lookup = lookup,
-                            .lookup_context = &exchange->head};
-}
-
-static void finish(struct exchange *exchange) {
-    metrics_request(&exchange->http->server->metrics, exchange->route, exchange->reply.status,
-                    now_microseconds() - exchange->began);
-}
-
-/* In a worker. Once it is in the list, the exchange is the loop's again. */
-static void give_back(void *context) {
-    struct exchange *exchange = context;
+/* Once it is in the list, the exchange is the loop's again. */
+static void give_back(struct exchange *exchange, bool is_over) {
     struct http *http = exchange->http;
     pthread_mutex_lock(&http->lock);
-    bool first = !http->done; /* else the loop has been told of those before, and takes all */
+    bool tells = (!is_over || exchange->is_awaited) && !http->is_told;
+    http->is_told |= tells;
     exchange->next_done = http->done;
     http->done = exchange;
     pthread_mutex_unlock(&http->lock);
-    if (first)
+    if (tells)
         http_wake(http);
+}
+
+static bool closes_after(const struct connection *connection, const struct exchange *exchange) {
+    return connection->is_last || !exchange->head.keeps_open ||
+           atomic_load(&exchange->http->server->stopping);
+}
+
+/* In a worker: sends what the socket takes of the reply, unless the connection was given up. */
+static void reply_here(void *context) {
+    struct exchange *exchange = context;
+    bool is_over = false;
+    pthread_mutex_lock(&exchange->lock);
+    const struct connection *connection = exchange->connection;
+    if (connection && exchange_conclude(exchange, closes_after(connection, exchange)))
+        is_over = exchange_send(exchange, connection->socket) == SENT_ALL;
+    if (is_over)
+        exchange_log(exchange, connection->remote);
+    pthread_mutex_unlock(&exchange->lock);
+    give_back(exchange, is_over && !exchange->closes);
 }
 
 /* In a worker. */
 static void answer(struct task *task, struct worker *worker) {
     struct exchange *exchange = (struct exchange *)task;
     struct http *http = exchange->http;
-    struct request request = request_of(exchange);
+    struct request request;
+    describe(exchange, &request);
     enum et_stop stop = run_limit_passed(&exchange->limit); /* it waited for too long */
     request.waited = now_microseconds() - exchange->queued;
     if (stop == ET_NOT_STOPPED)
@@ -70,10 +84,10 @@ static void answer(struct task *task, struct worker *worker) {
                       http->server->options.run_timeout);
     struct waiting *waiting = exchange->reply.waiting;
     if (!waiting) {
-        give_back(exchange);
+        reply_here(exchange);
         return;
     }
-    waiting->done = give_back;
+    waiting->done = reply_here;
     waiting->context = exchange;
     batcher_add(http->server->batcher, waiting, worker);
 }
@@ -97,38 +111,74 @@ static void ask(struct http *http, struct connection *connection, bool full) {
     connection->events = events;
 }
 
-static void remote_address(const struct connection *connection, char text[INET6_ADDRSTRLEN]) {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in four;
-        struct sockaddr_in6 six;
-    } address;
-    socklen_t bytes = sizeof address;
-    *text = 0;
-    if (getpeername(connection->socket, &address.any, &bytes) != 0)
-        return;
-    bool six = address.any.sa_family == AF_INET6;
-    inet_ntop(address.any.sa_family, six ? (void *)&address.six.sin6_addr : &address.four.sin_addr,
-              text, INET6_ADDRSTRLEN);
+/* The client's address as text; empty: it has none. */
+static void write_address(const struct sockaddr_storage *address, char text[INET6_ADDRSTRLEN]) {
+    const void *number = address->ss_family == AF_INET6
+                             ? (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr
+                             : &((const struct sockaddr_in *)address)->sin_addr;
+    if (!inet_ntop(address->ss_family, number, text, INET6_ADDRSTRLEN))
+        *text = 0;
 }
 
 /* The exchange is over. One that a worker has is freed when it comes back. */
 void connection_end_exchange(struct connection *connection) {
     struct exchange *exchange = connection->exchange;
-    char remote[INET6_ADDRSTRLEN];
     if (!exchange)
         return;
-    remote_address(connection, remote);
+    struct metrics *metrics = &exchange->http->server->metrics;
+    bool is_with_worker = exchange->is_with_worker;
     connection->exchange = NULL;
+    atomic_fetch_sub(&metrics->unsent, 1);
+    pthread_mutex_lock(&exchange->lock);
     exchange->connection = NULL;
-    atomic_fetch_sub(&exchange->http->server->metrics.in_flight, 1);
-    if (exchange->is_with_worker) {
+    if (!exchange->is_concluded)
+        atomic_fetch_sub(&metrics->in_flight, 1);
+    pthread_mutex_unlock(&exchange->lock);
+    if (is_with_worker) {
         __atomic_store_n(&exchange->cancelled, 1, __ATOMIC_RELAXED);
         return;
     }
-    size_t head = connection->head.length;
-    exchange_log(exchange, remote, connection->sent > head ? connection->sent - head : 0);
+    exchange_log(exchange, connection->remote);
     exchange_free(exchange);
+}
+
+bool connection_withdraw(struct connection *connection) {
+    struct exchange *exchange = connection->exchange;
+    pthread_mutex_lock(&exchange->lock);
+    bool good = !exchange->is_concluded;
+    if (good) {
+        exchange->connection = NULL;
+        exchange->is_logged = true;
+    }
+    pthread_mutex_unlock(&exchange->lock);
+    return good;
+}
+
+void connection_await(struct http *http, struct connection *connection) {
+    pthread_mutex_lock(&http->lock);
+    connection->exchange->is_awaited = true; /* if it is in the list, that is looked at next */
+    pthread_mutex_unlock(&http->lock);
+    ask(http, connection, false);
+}
+
+/* ---- Input ---- */
+
+static bool take_buffer(struct http *http, struct connection *connection) {
+    if (!connection->input && http->input_count)
+        connection->input = http->inputs[--http->input_count];
+    if (!connection->input)
+        connection->input = et_allocate_unset(HTTP_INPUT_BYTES);
+    return connection->input;
+}
+
+/* Idle connections have no buffer. */
+static void drop_buffer(struct http *http, struct connection *connection) {
+    if (connection->input && http->input_count < SPARE_INPUTS)
+        http->inputs[http->input_count++] = connection->input;
+    else
+        et_release(connection->input);
+    connection->input = NULL;
+    connection->taken = connection->used = 0;
 }
 
 void connection_close(struct http *http, struct connection *connection) {
@@ -144,14 +194,22 @@ void connection_close(struct http *http, struct connection *connection) {
         connection->next->previous = connection->previous;
     if (!connection->is_heard)
         atomic_fetch_sub(&http->unheard, 1);
-    text_free(&connection->head);
-    et_release(connection->input);
-    et_release(connection);
+    drop_buffer(http, connection);
+    connection->state = GONE;
+    connection->next = http->gone;
+    http->gone = connection;
     http->connections--;
     atomic_fetch_sub(&http->server->metrics.connections, 1);
 }
 
-bool connection_open(struct http *http, int socket) {
+void connections_free(struct http *http) {
+    for (struct connection *connection; (connection = http->gone);) {
+        http->gone = connection->next;
+        et_release(connection);
+    }
+}
+
+bool connection_open(struct http *http, int socket, const struct sockaddr_storage *remote) {
     struct connection *connection = et_allocate(1, sizeof *connection);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
     if (!connection || epoll_ctl(http->epoll, EPOLL_CTL_ADD, socket, &event) != 0) {
@@ -160,6 +218,7 @@ bool connection_open(struct http *http, int socket) {
     }
     int one = 1;
     setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* replies are sent whole */
+    write_address(remote, connection->remote);
     connection->socket = socket;
     connection->events = EPOLLIN;
     connection->is_spare = http->connections >= http->server->options.max_connections;
@@ -179,8 +238,6 @@ bool connection_open(struct http *http, int socket) {
 
 static enum outcome reply_is_sent(struct http *http, struct connection *connection) {
     connection_end_exchange(connection);
-    text_free(&connection->head);
-    connection->sent = 0;
     connection->is_served = true;
     if (!connection->is_last) {
         enter(connection, WAITING);
@@ -197,44 +254,27 @@ static enum outcome reply_is_sent(struct http *http, struct connection *connecti
     return GOES_ON;
 }
 
-/* Sends as much of the reply as the socket takes. */
+/* Sends what is left of the reply. */
 enum outcome connection_send(struct http *http, struct connection *connection) {
-    const struct exchange *exchange = connection->exchange;
-    size_t body_bytes, head_bytes = connection->head.length;
-    const char *head = text_read(&connection->head, NULL);
-    const char *body = http_reply_body(&exchange->reply, is_head(exchange), &body_bytes);
-    while (connection->sent < head_bytes + body_bytes) {
-        size_t of_head = connection->sent < head_bytes ? connection->sent : head_bytes;
-        size_t of_body = connection->sent - of_head;
-        struct iovec parts[2] = {{(char *)head + of_head, head_bytes - of_head},
-                                 {(char *)body + of_body, body_bytes - of_body}};
-        struct msghdr message = {.msg_iov = parts, .msg_iovlen = body_bytes ? 2 : 1};
-        ssize_t sent = sendmsg(connection->socket, &message, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent < 0 && errno == EAGAIN) {
-            ask(http, connection, true);
-            return WAITS;
-        }
-        if (sent < 0) {
-            connection_close(http, connection);
-            return CLOSED;
-        }
-        connection->sent += (size_t)sent;
+    switch (exchange_send(connection->exchange, connection->socket)) {
+    case SENT_ALL:
+        return reply_is_sent(http, connection);
+    case SENT_PART:
+        ask(http, connection, true);
+        return WAITS;
+    case SENT_NO_MORE:
+        break;
     }
-    return reply_is_sent(http, connection);
+    connection_close(http, connection);
+    return CLOSED;
 }
 
 enum outcome connection_reply(struct http *http, struct connection *connection) {
     struct exchange *exchange = connection->exchange;
-    exchange_forget_body(exchange);
-    finish(exchange);
-    if (!*exchange->trace.request_id)
-        trace_begin(&exchange->trace, NULL); /* its head could not be read */
-    connection->is_last |= !exchange->head.keeps_open || atomic_load(&http->server->stopping);
-    connection->sent = 0;
-    http_reply_head(&connection->head, exchange, connection->is_last);
-    if (!text_check(&connection->head, NULL)) {
+    if (!exchange->is_concluded)
+        exchange_conclude(exchange, closes_after(connection, exchange));
+    connection->is_last = exchange->closes;
+    if (!text_check(&exchange->reply_head, NULL)) {
         connection_close(http, connection);
         return CLOSED;
     }
@@ -269,7 +309,8 @@ static enum outcome refuse_body(struct http *http, struct connection *connection
 /* The request is complete: a worker gets it, or it is answered here. */
 static enum outcome hand_over(struct http *http, struct connection *connection) {
     struct exchange *exchange = connection->exchange;
-    struct request request = request_of(exchange);
+    struct request request;
+    describe(exchange, &request);
     double seconds = (double)http->server->options.run_timeout;
     if (server_answer_at_once(http->own, &request, &exchange->reply, &exchange->route))
         return connection_reply(http, connection);
@@ -280,8 +321,8 @@ static enum outcome hand_over(struct http *http, struct connection *connection) 
     exchange->limit.deadline = (int64_t)((exchange->queued + seconds * 1e6) * 1e3);
     exchange->limit.cancelled = &exchange->cancelled;
     exchange->is_with_worker = true;
-    enter(connection, COMPUTING);
-    ask(http, connection, false);
+    exchange->is_awaited = connection->is_ended || connection->taken < connection->used;
+    enter(connection, COMPUTING); /* epoll goes on to watch for input: most often there is none */
     if (workers_push(http->workers, &exchange->task))
         return WAITS;
     exchange->is_with_worker = false;
@@ -419,11 +460,8 @@ enum outcome connection_take_input(struct http *http, struct connection *connect
         connection_close(http, connection);
         return CLOSED;
     }
-    if (connection->taken == connection->used) {
-        et_release(connection->input);
-        connection->input = NULL;
-        connection->taken = connection->used = 0;
-    }
+    if (connection->taken == connection->used)
+        drop_buffer(http, connection);
     ask(http, connection, false);
     return WAITS;
 }
@@ -438,9 +476,7 @@ static void forget_input(struct http *http, struct connection *connection, size_
 }
 
 void connection_receive(struct http *http, struct connection *connection) {
-    if (!connection->input)
-        connection->input = et_allocate_unset(HTTP_INPUT_BYTES);
-    if (!connection->input) {
+    if (!take_buffer(http, connection)) {
         connection_close(http, connection);
         return;
     }

@@ -1,10 +1,15 @@
 /* A socket and what passes through it: requests are read, refused or handed to the workers, replies
- * are sent. All this happens in the thread of http.c's loop. */
+ * are sent. All this happens in the thread of http.c's loop, except that a worker sends what it has
+ * answered, as far as the socket takes it. */
 #ifndef EIGENTENSOR_SERVER_CONNECTION_H
 #define EIGENTENSOR_SERVER_CONNECTION_H
 
+#include <netinet/in.h>
+
 #include "server/exchange.h"
 #include "server/http.h"
+
+enum { HTTP_INPUT_BYTES = 2 * HTTP_HEAD_BYTES, SPARE_INPUTS = 16 };
 
 /* The server's side of HTTP, which all connections share. */
 struct http {
@@ -18,19 +23,23 @@ struct http {
     bool is_inherited; /* the listener: others accept from it, too */
     int connections;
     atomic_int unheard; /* connections that have not sent a request yet */
-    struct connection *first;
+    struct connection *first, *gone;
     double ticked;
     atomic_size_t body_bytes;
     size_t most_body_bytes; /* of all requests together */
     atomic_bool ending, cancelling;
     pthread_mutex_t lock;
-    struct exchange *done; /* answered by workers; under the lock */
+    struct exchange *done;      /* answered by workers; under the lock */
+    bool is_told;               /* the loop was woken for them; under the lock */
+    char *inputs[SPARE_INPUTS]; /* HTTP_INPUT_BYTES each, for the connections that need one next */
+    int input_count;
 };
 
 /* Waiting and reading may take the timeout each, writing three times as long, computing as long as
  * its deadline allows. A connection lingers once all is said: what its client still sends is read
- * and forgotten for a while, since closing at once could destroy the reply on its way. */
-enum connection_state { WAITING, READING, COMPUTING, WRITING, LINGERING };
+ * and forgotten for a while, since closing at once could destroy the reply on its way. One that is
+ * gone is freed once no event that epoll has told of can be about it. */
+enum connection_state { WAITING, READING, COMPUTING, WRITING, LINGERING, GONE };
 
 struct connection {
     int socket;
@@ -48,25 +57,29 @@ struct connection {
     size_t scanned;     /* for http_head_length */
     struct exchange *exchange;
     struct http_chunks chunks;
-    uint64_t body_left; /* bytes to come, unless chunked */
-    size_t lingered;    /* bytes forgotten */
-    struct text head;   /* of the reply */
-    size_t sent;        /* of head and body together */
+    uint64_t body_left;            /* bytes to come, unless chunked */
+    size_t lingered;               /* bytes forgotten */
+    char remote[INET6_ADDRSTRLEN]; /* its client's address */
     struct connection *previous, *next;
 };
-
-enum { HTTP_INPUT_BYTES = 2 * HTTP_HEAD_BYTES };
 
 /* After a step: the connection can go on, waits for epoll or for a worker, or is closed and freed.
  */
 enum outcome { GOES_ON, WAITS, CLOSED };
 
 /* A new connection on that socket; false, and the socket stays the caller's: no memory. */
-bool connection_open(struct http *http, int socket);
-/* Frees it; an exchange that a worker has is cancelled, and freed when it comes back. */
+bool connection_open(struct http *http, int socket, const struct sockaddr_storage *remote);
+/* Closes it; an exchange that a worker has is cancelled, and freed when it comes back. */
 void connection_close(struct http *http, struct connection *connection);
+/* Frees those that were closed. */
+void connections_free(struct http *http);
 /* Ends the exchange, with the same rule. */
 void connection_end_exchange(struct connection *connection);
+/* Takes the request back from its worker, whose reply will not be sent or logged. False: it is on
+ * its way already. */
+bool connection_withdraw(struct connection *connection);
+/* Bytes came while a worker has a request: they wait, and the loop is woken once it is done. */
+void connection_await(struct http *http, struct connection *connection);
 /* Reads once from the socket, and goes on with what is there. */
 void connection_receive(struct http *http, struct connection *connection);
 /* Goes on with the bytes that are there already. */

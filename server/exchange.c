@@ -1,20 +1,26 @@
 #include "server/exchange.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "server/http.h"
+#include "server/http_reply.h"
 
 struct exchange *exchange_new(struct http *http, struct connection *connection) {
     struct exchange *exchange = et_allocate(1, sizeof *exchange);
     if (!exchange)
         return NULL;
+    pthread_mutex_init(&exchange->lock, NULL);
     exchange->http = http;
     exchange->connection = connection;
     exchange->began = now_microseconds();
     exchange->route = -1;
     exchange->head.method = exchange->head.path = "";
     atomic_fetch_add(&http_server(http)->metrics.in_flight, 1);
+    atomic_fetch_add(&http_server(http)->metrics.unsent, 1);
     return exchange;
 }
 
@@ -41,10 +47,50 @@ void exchange_refuse(struct exchange *exchange, int status, const char *message)
     reply_error(&exchange->reply, error_style_of(exchange->head.path), status, "%s", message);
 }
 
-void exchange_log(struct exchange *exchange, const char *remote, size_t sent) {
+bool exchange_conclude(struct exchange *exchange, bool closes) {
+    struct metrics *metrics = &http_server(exchange->http)->metrics;
+    exchange_forget_body(exchange);
+    metrics_request(metrics, exchange->route, exchange->reply.status,
+                    now_microseconds() - exchange->began);
+    atomic_fetch_sub(&metrics->in_flight, 1);
+    if (!*exchange->trace.request_id)
+        trace_begin(&exchange->trace, NULL); /* its head could not be read */
+    exchange->is_concluded = true;
+    exchange->closes = closes;
+    http_reply_head(&exchange->reply_head, exchange, closes);
+    return text_check(&exchange->reply_head, NULL);
+}
+
+enum sending exchange_send(struct exchange *exchange, int socket) {
+    bool is_head = strcmp(exchange->head.method, "HEAD") == 0;
+    size_t body_bytes, head_bytes = exchange->reply_head.length;
+    const char *head = text_read(&exchange->reply_head, NULL);
+    const char *body = http_reply_body(&exchange->reply, is_head, &body_bytes);
+    while (exchange->sent < head_bytes + body_bytes) {
+        size_t of_head = exchange->sent < head_bytes ? exchange->sent : head_bytes;
+        size_t of_body = exchange->sent - of_head;
+        struct iovec parts[2] = {{(char *)head + of_head, head_bytes - of_head},
+                                 {(char *)body + of_body, body_bytes - of_body}};
+        struct msghdr message = {.msg_iov = parts, .msg_iovlen = body_bytes ? 2 : 1};
+        ssize_t sent = sendmsg(socket, &message, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0)
+            return errno == EAGAIN ? SENT_PART : SENT_NO_MORE;
+        exchange->sent += (size_t)sent;
+    }
+    return SENT_ALL;
+}
+
+void exchange_log(struct exchange *exchange, const char *remote) {
     struct server *server = http_server(exchange->http);
     struct metrics *metrics = &server->metrics;
+    size_t head = exchange->reply_head.length;
+    size_t sent = exchange->sent > head ? exchange->sent - head : 0;
     char path[256];
+    if (exchange->is_logged)
+        return;
+    exchange->is_logged = true;
     snprintf(path, sizeof path, "%s", exchange->head.path);
     for (size_t length = strlen(path); !percent_decode(path) && length;)
         path[--length] = 0; /* it was cut in the middle of a %XX */
@@ -70,6 +116,8 @@ void exchange_free(struct exchange *exchange) {
         return;
     exchange_forget_body(exchange);
     reply_free(&exchange->reply);
+    text_free(&exchange->reply_head);
+    pthread_mutex_destroy(&exchange->lock);
     et_release(exchange->head_bytes);
     et_release(exchange);
 }

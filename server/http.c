@@ -72,12 +72,15 @@ static void stop_listening(struct http *http) {
 static void accept_connections(struct http *http) {
     int most = (int)http->server->options.max_connections + SPARE_CONNECTIONS;
     while (http->connections < most && !leaves_to_next(http)) {
-        int socket = accept4(http->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage remote = {0};
+        socklen_t bytes = sizeof remote;
+        int socket = accept4(http->listener, (struct sockaddr *)&remote, &bytes,
+                             SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (socket < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS))
             break; /* until the next tick, or the loop would turn without end */
         if (socket < 0)
             return;
-        if (!connection_open(http, socket))
+        if (!connection_open(http, socket, &remote))
             close(socket);
     }
     stop_listening(http);
@@ -87,8 +90,11 @@ static void accept_connections(struct http *http) {
 
 /* A request's time is over, and its worker does not come back: it is answered without it. */
 static void give_up(struct http *http, struct connection *connection) {
-    struct exchange *stuck = connection->exchange, *instead = exchange_new(http, connection);
+    struct exchange *stuck = connection->exchange, *instead;
     char message[96];
+    if (!connection_withdraw(connection))
+        return; /* it is done in this moment */
+    instead = exchange_new(http, connection);
     snprintf(message, sizeof message, "the request took longer than %ld s (--run-timeout)",
              http->server->options.run_timeout);
     if (!instead) {
@@ -102,7 +108,6 @@ static void give_up(struct http *http, struct connection *connection) {
     }
     instead->trace = stuck->trace;
     memcpy(instead->client, stuck->client, sizeof instead->client);
-    stuck->is_replaced = true;
     instead->began = stuck->began;
     instead->received = stuck->received;
     connection_end_exchange(connection);
@@ -138,6 +143,8 @@ static void check_time(struct http *http, struct connection *connection, double 
         if (past > linger_microseconds)
             connection_close(http, connection);
         return;
+    case GONE:
+        return;
     case COMPUTING:
         if (atomic_load(&http->cancelling))
             __atomic_store_n(&connection->exchange->cancelled, 1, __ATOMIC_RELAXED);
@@ -151,16 +158,16 @@ static void take_done(struct http *http) {
     pthread_mutex_lock(&http->lock);
     struct exchange *done = http->done;
     http->done = NULL;
+    http->is_told = false;
     pthread_mutex_unlock(&http->lock);
     for (struct exchange *exchange = done, *next; exchange; exchange = next) {
         next = exchange->next_done;
         exchange->is_with_worker = false;
         struct connection *connection = exchange->connection;
-        if (!connection && !exchange->is_replaced)
-            exchange_log(exchange, "", 0);
-        if (!connection)
+        if (!connection) {
+            exchange_log(exchange, "");
             exchange_free(exchange);
-        else if (connection_reply(http, connection) == GOES_ON)
+        } else if (connection_reply(http, connection) == GOES_ON)
             connection_take_input(http, connection);
     }
 }
@@ -170,18 +177,23 @@ static void tick(struct http *http) {
     if (now - http->ticked < TICK_MILLISECONDS * 1e3)
         return;
     http->ticked = now;
+    take_done(http); /* of which no wake has told */
     for (struct connection *connection = http->first, *next; connection; connection = next) {
         next = connection->next;
         check_time(http, connection, now);
     }
     listen_again(http);
-    take_done(http); /* of which no wake has told */
 }
 
 static void take_event(struct http *http, struct connection *connection, unsigned events) {
-    if (events & EPOLLOUT) {
+    if (connection->state == GONE) {
+        return;
+    } else if (events & EPOLLOUT) {
         if (connection_send(http, connection) == GOES_ON)
             connection_take_input(http, connection);
+    } else if ((events & EPOLLIN) && connection->state == COMPUTING) {
+        connection_await(http, connection);
+        take_done(http);
     } else if (events & EPOLLIN) {
         connection_receive(http, connection);
     } else { /* gone, or reset */
@@ -189,27 +201,36 @@ static void take_event(struct http *http, struct connection *connection, unsigne
     }
 }
 
+/* Before anything is taken that a wake tells of, or a later one would be lost. */
+static void hear_wake(struct http *http) {
+    uint64_t wakes;
+    while (read(http->wake, &wakes, sizeof wakes) < 0 && errno == EINTR)
+        ;
+}
+
 static void *loop(void *context) {
     struct http *http = context;
     struct epoll_event events[EVENTS_AT_ONCE];
     while (!atomic_load(&http->ending)) {
         int count = epoll_wait(http->epoll, events, EVENTS_AT_ONCE, TICK_MILLISECONDS);
-        bool woken = false, called = false;
+        for (int i = 0; i < count; i++)
+            if (events[i].data.ptr == &http->wake)
+                hear_wake(http);
+        take_done(http); /* most often the reply before this request */
+        bool called = false;
         for (int i = 0; i < count; i++) {
-            woken |= events[i].data.ptr == &http->wake;
             called |= events[i].data.ptr == http;
             if (events[i].data.ptr != &http->wake && events[i].data.ptr != http)
                 take_event(http, events[i].data.ptr, events[i].events);
         }
-        uint64_t wakes;
-        if (woken && read(http->wake, &wakes, sizeof wakes) == sizeof wakes)
-            take_done(http);
         if (called || (http->listens && leaves_to_next(http)))
             accept_connections(http);
         tick(http);
+        connections_free(http);
     }
     while (http->first)
         connection_close(http, http->first);
+    connections_free(http);
     return NULL;
 }
 
@@ -267,7 +288,7 @@ int http_port(const struct http *http) {
 
 /* Who has just come may still say what for, within a second. */
 static bool has_work(struct http *http, double began) {
-    return atomic_load(&http->server->metrics.in_flight) > 0 ||
+    return atomic_load(&http->server->metrics.unsent) > 0 ||
            (atomic_load(&http->unheard) > 0 && now_microseconds() < began + grace_microseconds);
 }
 
@@ -315,6 +336,8 @@ bool http_close(struct http *http) {
         close(http->wake);
     if (http->epoll >= 0)
         close(http->epoll);
+    while (http->input_count)
+        et_release(http->inputs[--http->input_count]);
     pthread_mutex_destroy(&http->lock);
     et_release(http);
     return true;

@@ -18,13 +18,19 @@ static const char *reason(int status) {
     }
 }
 
+/* The line, made once in a second by each thread. */
 static void add_date(struct text *text) {
-    char line[64];
-    struct tm parts;
+    static _Thread_local time_t second = -1;
+    static _Thread_local char line[64];
+    static _Thread_local size_t length;
     time_t now = time(NULL);
-    gmtime_r(&now, &parts);
-    strftime(line, sizeof line, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts); /* C locale */
-    text_add(text, "%s", line);
+    struct tm parts;
+    if (now != second) {
+        gmtime_r(&now, &parts); /* in the C locale */
+        length = strftime(line, sizeof line, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
+        second = now;
+    }
+    text_add_bytes(text, line, length);
 }
 
 static void add_cross_origin(struct text *text, const struct options *options,
@@ -50,12 +56,13 @@ static void add_times(struct text *text, const struct reply *reply) {
     for (int stage = 0; stage < STAGE_COUNT; stage++) {
         if (reply->stages[stage] <= 0)
             continue;
-        text_add(text, "%s%s;dur=%.3f", before, stage_names[stage],
-                 fmin(reply->stages[stage], 1e15) / 1000);
+        long microseconds = lrint(fmin(reply->stages[stage], 1e15));
+        text_add(text, "%s%s;dur=%ld.%03ld", before, stage_names[stage], microseconds / 1000,
+                 microseconds % 1000);
         before = ", ";
     }
     if (*before == ',')
-        text_add(text, "\r\n");
+        text_add_bytes(text, "\r\n", 2);
 }
 
 static size_t body_bytes(const struct reply *reply) {
@@ -65,6 +72,15 @@ static size_t body_bytes(const struct reply *reply) {
 static bool has_body(int status) {
     return status != 204 && status != 304;
 }
+
+/* What every reply says, behind how it may be stored. */
+static const char security[] =
+    "Content-Security-Policy: default-src 'self'; img-src 'self' data: blob:; "
+    "script-src 'self' 'wasm-unsafe-eval'; "
+    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
+    "X-Content-Type-Options: nosniff\r\n"
+    "Referrer-Policy: no-referrer\r\n"
+    "Cross-Origin-Opener-Policy: same-origin\r\n";
 
 /* The server's span, as "traceresponse" of Trace Context Level 2 has it. */
 static void add_trace(struct text *text, const struct trace *trace) {
@@ -77,11 +93,11 @@ static void add_trace(struct text *text, const struct trace *trace) {
 void http_reply_head(struct text *text, const struct exchange *exchange, bool closes) {
     const struct reply *reply = &exchange->reply;
     const struct server *server = http_server(exchange->http);
-    text_add(text, "HTTP/1.1 %d %s\r\n", reply->status, reason(reply->status));
+    text_add(text, "HTTP/1.1 %d %s\r\nConnection: %s\r\n", reply->status, reason(reply->status),
+             closes ? "close" : "keep-alive");
     add_date(text);
     if (has_body(reply->status))
         text_add(text, "Content-Length: %zu\r\n", body_bytes(reply));
-    text_add(text, "Connection: %s\r\n", closes ? "close" : "keep-alive");
     if (reply->type)
         text_add(text, "Content-Type: %s\r\n", reply->type);
     if (*reply->allow)
@@ -97,18 +113,11 @@ void http_reply_head(struct text *text, const struct exchange *exchange, bool cl
         text_add(text, "ETag: %s\r\nVary: Accept-Encoding\r\n", reply->etag);
     if (reply->gzip)
         text_add(text, "Content-Encoding: gzip\r\n");
-    text_add(text,
-             "Cache-Control: %s\r\n"
-             "Content-Security-Policy: default-src 'self'; img-src 'self' data: blob:; "
-             "script-src 'self' 'wasm-unsafe-eval'; "
-             "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
-             "X-Content-Type-Options: nosniff\r\n"
-             "Referrer-Policy: no-referrer\r\n"
-             "Cross-Origin-Opener-Policy: same-origin\r\n",
-             reply->etag ? "no-cache" : "no-store");
+    text_add(text, "Cache-Control: %s\r\n", reply->etag ? "no-cache" : "no-store");
+    text_add_bytes(text, security, sizeof security - 1);
     add_times(text, reply);
     add_cross_origin(text, &server->options, reply);
-    text_add(text, "\r\n");
+    text_add_bytes(text, "\r\n", 2);
 }
 
 const char *http_reply_body(const struct reply *reply, bool is_head, size_t *count) {

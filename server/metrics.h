@@ -49,7 +49,8 @@ struct metrics {
     _Atomic(int64_t) last_inference[MODELS_MOST]; /* milliseconds since 1970; 0: there was none */
     atomic_ulong bytes_in, bytes_out, slow_clients, refused_connections;
     atomic_long connections, in_flight;
-    double began; /* microseconds */
+    atomic_long unsent; /* requests, also with a reply that is on its way */
+    double began;       /* microseconds */
 };
 
 /* Counts anew for whichever model gets that index. */

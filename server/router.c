@@ -24,13 +24,14 @@ const int route_count = sizeof routes / sizeof *routes;
 
 /* Decodes one byte of the path; *literal: it is not an encoded slash. */
 static char next_byte(const char **path, bool *literal) {
-    char piece[4] = {(*path)[0]};
-    if (*piece == '%' && (*path)[1] && (*path)[2])
-        memcpy(piece, *path, 3);
-    *path += piece[1] ? 3 : 1;
-    *literal = !piece[1];
+    *literal = **path != '%';
+    if (*literal)
+        return *(*path)++;
+    char piece[4] = {0};
+    memcpy(piece, *path, 3); /* it is well-formed */
+    *path += 3;
     percent_decode(piece);
-    *literal |= *piece != '/';
+    *literal = *piece != '/';
     return *piece;
 }
 

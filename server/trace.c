@@ -9,14 +9,26 @@
 
 static const char lower_hex[] = "0123456789abcdef";
 
-/* So many random digits, not all of them 0. Where the system has no random bytes yet, those of the
- * clock: these are names, not secrets. */
+/* Random bytes, fetched by the thread for many ids at once. Where the system has none yet, those of
+ * the clock: these are names, not secrets. */
+static void random_bytes(unsigned char bytes[16]) {
+    static _Thread_local unsigned char pool[256];
+    static _Thread_local size_t left;
+    if (left < 16 && getrandom(pool, sizeof pool, GRND_NONBLOCK) == (ssize_t)sizeof pool)
+        left = sizeof pool;
+    if (left >= 16) {
+        left -= 16;
+        memcpy(bytes, pool + left, 16);
+        return;
+    }
+    int64_t now[2] = {clock_nanoseconds(CLOCK_REALTIME), now_nanoseconds()};
+    memcpy(bytes, now, sizeof now);
+}
+
+/* So many random digits, not all of them 0. */
 static void random_hex(char *to, size_t digits) {
     unsigned char bytes[16];
-    if (getrandom(bytes, sizeof bytes, GRND_NONBLOCK) != (ssize_t)sizeof bytes) {
-        int64_t now[2] = {clock_nanoseconds(CLOCK_REALTIME), now_nanoseconds()};
-        memcpy(bytes, now, sizeof bytes);
-    }
+    random_bytes(bytes);
     bytes[0] |= 1;
     for (size_t i = 0; i < digits; i++)
         to[i] = lower_hex[(bytes[i / 2] >> (i % 2 ? 0 : 4)) & 15];
