@@ -20,6 +20,49 @@
 #endif
 
 //: section small_tile needs small_loops f32_fma
+//: names small_fma small_load_4 small_load_8
+//: macros SMALL_UNROLL SMALL_STEP
+// On a Cortex-M with an FPU the compiler leaves each sum in its register, and does not reorder
+// products; the panel comes by one instruction. Few steps are written out: gcc finds then what
+// neighbouring rows both load.
+#ifdef __GNUC__
+#define SMALL_STEP static inline __attribute__((always_inline))
+#else
+#define SMALL_STEP static inline
+#endif
+#if defined __GNUC__ && defined __ARM_FEATURE_FMA && defined __ARM_FP && __ARM_FP & 4 &&           \
+    defined __ARM_ARCH_PROFILE && __ARM_ARCH_PROFILE == 'M'
+#ifdef __clang__
+#define SMALL_UNROLL _Pragma("clang loop unroll_count(5)")
+#else
+#define SMALL_UNROLL _Pragma("GCC unroll 5")
+#endif
+SMALL_STEP float small_fma(float x, float y, float sum) {
+    (void)f32_fma; // which is the same
+    __asm__("vfma.f32 %0, %1, %2" : "+t"(sum) : "t"(x), "t"(y));
+    return sum;
+}
+SMALL_STEP const float *small_load_4(const float *from, float *y) {
+    register float y0 __asm__("s0"), y1 __asm__("s1"), y2 __asm__("s2"), y3 __asm__("s3");
+    __asm__("vldmia %0!, {s0-s3}"
+            : "+r"(from), "=t"(y0), "=t"(y1), "=t"(y2), "=t"(y3)
+            : "m"(*(const float(*)[4])from));
+    y[0] = y0, y[1] = y1, y[2] = y2, y[3] = y3;
+    return from;
+}
+#else
+#define SMALL_UNROLL SMALL_KEEP_LOOP
+SMALL_STEP float small_fma(float x, float y, float sum) {
+    return f32_fma(x, y, sum);
+}
+SMALL_STEP const float *small_load_4(const float *from, float *y) {
+    y[0] = from[0], y[1] = from[1], y[2] = from[2], y[3] = from[3];
+    return from + 4;
+}
+#endif
+SMALL_STEP const float *small_load_8(const float *from, float *y) {
+    return small_load_4(small_load_4(from, y), y + 4);
+}
 
 //: section small_f16_tile needs small_tile f16_to_f32
 

@@ -18,8 +18,9 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
 
 /* ---- Tiles ---- */
 
-/* A tile of rows x columns has sums s0_0, s0_1, ..; takes y0, y1, .. from the panel, and for each
- * of its rows x from the stream, or, lane by lane, an x of each sum. */
+/* A tile of rows x columns has sums s0_0, s0_1, ..; takes y0, y1, .. from the panel, float32 as
+ * they are into ys[0], ys[1], .., and for each of its rows x from the stream, or, lane by lane, an
+ * x of each sum. */
 struct small_tile {
     struct emitter *emitter;
     const struct wanted_tile *tile;
@@ -100,12 +101,18 @@ static const char *element_of_stream(const struct small_tile *small, int row, in
                   : arena_format(arena, "x[walk->rows[%d]]", row);
 }
 
+/* Whether the panel's elements need no conversion, so that they are loaded together. */
+static bool loads_panel(const struct small_tile *small) {
+    return small->tile->kind->panel == DTYPE_FLOAT32;
+}
+
 /* Integers wrap around. */
 static const char *product(const struct small_tile *small, int row, int column) {
     struct arena *arena = small->emitter->ir->arena;
     const char *x = small->tile->lanes ? element_of_stream(small, row, column) : "x0";
     if (adds_floats(small))
-        return arena_format(arena, "s%d_%d = f32_fma(%s, y%d, s%d_%d)", row, column, x, column, row,
+        return arena_format(arena, "s%d_%d = small_fma(%s, %s, s%d_%d)", row, column, x,
+                            arena_format(arena, loads_panel(small) ? "ys[%d]" : "y%d", column), row,
                             column);
     return small->tile->lanes
                ? arena_format(arena, "s%d_%d += (uint32_t)(%s * y%d)", row, column, x, column)
@@ -148,6 +155,11 @@ static const char *panel_type(const struct small_tile *small) {
 /* Its elements, which all rows share. */
 static void add_panel(const struct small_tile *small) {
     struct arena *arena = small->emitter->ir->arena;
+    if (loads_panel(small)) {
+        add_line(small, arena_format(arena, "float ys[%d];", small->tile->columns));
+        add_line(small, arena_format(arena, "y = small_load_%d(y, ys);", small->tile->columns));
+        return;
+    }
     const char **items = arena_array(arena, const char *, (size_t)small->tile->columns);
     for (int i = 0; i < small->tile->columns; i++)
         items[i] = arena_format(arena, panel_form(small), i, i);
@@ -212,7 +224,7 @@ static void open_level(struct small_tile *small, const char *outer, const char *
         add_vectors(small);
     }
     if (!inner)
-        add_line(small, "SMALL_KEEP_LOOP");
+        add_line(small, adds_floats(small) ? "SMALL_UNROLL" : "SMALL_KEEP_LOOP");
     const char *begin = !inner && has_vectors(small)
                             ? ""
                             : arena_format(arena, "ptrdiff_t %s = %s", counter, first);
@@ -239,7 +251,10 @@ static void add_walk(struct small_tile *small) {
     open_level(small, "_j", "", "j", "walk->extent[1]");
     open_level(small, "", NULL, "k", "walk->extent[2]");
     add_step(small);
-    close_level(small, "", "stream[2]", "panel[2]");
+    close_level(small, "", "stream[2]",
+                loads_panel(small)
+                    ? arena_format(small->emitter->ir->arena, "panel[2] - %d", small->tile->columns)
+                    : "panel[2]");
     close_level(small, "_j", "stream[1]", "panel[1]");
     close_level(small, "_i", "stream[0]", "panel[0]");
     close_level(small, "_h", "again_stream", "again_panel");
