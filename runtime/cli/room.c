@@ -74,18 +74,18 @@ static const struct smaller {
     {"rewrite quantize", 4, 4},
 };
 
-/* Whether something is computed in 8-bit integers already. */
-static bool is_quantised(const struct compiled *compiled) {
-    for (int i = 0; i < compiled->kernel_count; i++)
-        if (strstr(compiled->kernels[i].output, " uint8[") ||
-            strstr(compiled->kernels[i].output, " int8["))
+/* Whether it multiplies integers already. */
+static bool is_quantised(const struct et_program *program) {
+    const struct graph *graph = program_graph(program);
+    for (int i = 0; i < graph->node_count; i++)
+        if (graph->nodes[i]->op == OP_CONTRACT && dtype_is_integer(graph->nodes[i]->dtype))
             return true;
     return false;
 }
 
 static void add_advice(struct text *text, const struct room *room, const struct need *need,
-                       const struct compiled *compiled) {
-    for (size_t i = 0; i < sizeof rewrites / sizeof *rewrites && !is_quantised(compiled); i++) {
+                       const struct et_program *program) {
+    for (size_t i = 0; i < sizeof rewrites / sizeof *rewrites && !is_quantised(program); i++) {
         struct need less = *need;
         less.weights /= rewrites[i].weights;
         less.arena /= rewrites[i].arena;
@@ -121,7 +121,7 @@ bool room_check(const struct room *room, const struct et_program *program,
                  " of arena, %" PRId64 " of stack and %" PRId64 " of inputs and outputs",
                  room->flash && flash_of(&need) > room->flash ? ";" : "", room->ram, ram_of(&need),
                  need.arena, need.stack, need.tensors);
-    add_advice(&text, room, &need, compiled);
+    add_advice(&text, room, &need, program);
     const char *said = text_read(&text, error);
     if (said)
         et_fail(error, "%s", said);

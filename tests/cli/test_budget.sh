@@ -23,6 +23,10 @@ refused ram=4K 'no rewrite that there is would make it fit'
 refused ram=64Q 'expected ram=BYTES, flash=BYTES or both'
 refused flash=90000000000000M 'expected ram=BYTES, flash=BYTES or both'
 refused rom=64K 'expected ram=BYTES, flash=BYTES or both'
+"$emit" emit models/mnist/mnist-int8.json -T cortex-m4 --budget=flash=80K -o "$small" \
+    >"$out" 2>&1 &&
+    wrong "integers fit"
+says "$out" 'no rewrite that there is would make it fit' # it is quantised already
 [ ! -e "$small/mnist.c" ] || wrong "a text was written"
 "$emit" emit models/mnist/mnist.json --budget=ram=1M -o "$small" >"$out" 2>&1 &&
     wrong "with vectors"
