@@ -350,8 +350,9 @@ static bool serve(struct folder *folder, struct folder_model *found) {
     found->tried = found->print;
     found->freed = atomic_load(&folder->models->freed);
     struct model *model = NULL;
-    bool has_place = models_have_place(folder->models, found->name) ||
-                     et_fail(&error, "more than %d models", MODELS_MOST);
+    bool has_place =
+        models_have_place(folder->models, found->name) ||
+        et_fail(&error, "more than %d models: unload one, or remove its file", MODELS_MOST);
     if (has_place && model_name_check(found->name, &error) &&
         model_path_within(&source.path, &path, &error) &&
         (!found->conf || read_limits(found->conf, &source.limits, &error)))
@@ -526,7 +527,7 @@ static int load(struct folder *folder, const char *name, struct et_error *error)
     if (serve(folder, found))
         return 0;
     *error = found->reason;
-    return 500;
+    return found->may_pass ? 503 : 500; /* no place or no memory: it may go well another time */
 }
 
 int folder_load(struct folder *folder, const char *name, struct et_error *error) {

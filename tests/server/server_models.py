@@ -261,6 +261,8 @@ def test_who_finds_no_place_gets_the_next_that_is_free():
             found = index(server)
             out = {name for name, (state, _) in found.items() if state != "READY"}
             assert len(out) == 2 and server.before.count("more than 64 models") == 2, server.before
+            refused = server.json("POST", f"/v2/repository/models/{min(out)}/load", b"", 503)
+            assert "unload one" in refused["error"], refused
             one, other, *_ = sorted(set(found) - out)
             assert server.json("POST", f"/v2/repository/models/{one}/unload", b"") == {}
             assert comes(lambda: sum(has(server, name) for name in out) == 1)
