@@ -103,10 +103,14 @@ class GraphProgram:
         """Reads "NAME.json" and the weights that it names, or those of another file; or imports
         "NAME.onnx". `axes` gives sizes to open axes of either, as {"seq_len": 64}. `batched` gives
         it a batch axis unless it has one. `keep` keeps what loading and compiling it give below
-        $XDG_CACHE_HOME, else ~/.cache, so that the next process that does so begins at once."""
+        $XDG_CACHE_HOME, else ~/.cache, so that the next process that does so begins at once.
+        ValueError: `batched` together with `axes` or `keep`."""
         weights = None if weights is None else os.fsencode(weights)
         if batched and keep:
             raise ValueError("a program that is given a batch axis is not kept")
+        if batched and axes:
+            raise ValueError("axes: a program that is given a batch axis takes no sizes of others; "
+                             "`axes` alone gives one at these sizes")
         if batched:
             return cls(_call("et_program_open_batched", os.fsencode(path), weights))
         sizes = _sizes(axes or {})

@@ -55,6 +55,8 @@ class Inputs(unittest.TestCase):
             program = GraphProgram.load(f"{folder}/g.json", batched=True)
             program.save(f"{folder}/open.json")
             again = GraphProgram.load(f"{folder}/open.json", batched=True)
+            with self.assertRaisesRegex(ValueError, "axes"):
+                GraphProgram.load(f"{folder}/g.json", batched=True, axes={"rows": 3})
         self.assertEqual(again.digest, program.digest)
         self.assertEqual(str(program.placeholders[0]), "float32[N, 3]")
         for rows in ([[1.0, 2.0, 3.0]], [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]):
