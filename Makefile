@@ -124,8 +124,11 @@ step = @$(if $(V),,printf '  %-5s %s\n' $(1) $@;) set $(if $(V),-x,+x);
 SOURCES = $(filter-out runtime/cli/% runtime/demo/% runtime/shared/% \
             runtime/backend/jit$(if $(HAS_JIT),_absent).c, \
             $(sort $(shell find compiler runtime -name '*.c')))
-$(LIBRARY): $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/onnx/onnx.pb-c.o
-	$(call step,ar) rm -f $@; $(AR) rcsD $@ $^
+$(LIBRARY): $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/onnx/onnx.pb-c.o $(BUILD)/jit
+	$(call step,ar) rm -f $@; $(AR) rcsD $@ $(filter %.o,$^)
+# Whether it was built with libtcc: as old as the last change of that.
+$(BUILD)/jit: always
+	@mkdir -p $(@D); echo $(JIT) | cmp -s - $@ || echo $(JIT) >$@
 # The same as a shared library, for other languages.
 SHARED = $(BUILD)/libeigentensor.so
 VERSION := $(shell sed -n 's/^\#define ET_VERSION "\(.*\)"/\1/p' runtime/eigentensor.h)
