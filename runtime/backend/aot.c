@@ -82,7 +82,7 @@ static bool run(struct job *job) {
     if (!text_check(&job->said, job->error))
         return false;
     if (status == 127)
-        return et_fail(job->error, "%s: not found; install %s or name another with --cc", job->cc,
+        return et_fail(job->error, "%s: not found; install %s or name another compiler", job->cc,
                        usual_compiler(job->kind, job->options));
     if (status > 128)
         return et_fail(job->error, "%s: killed by signal %d", job->cc, status - 128);

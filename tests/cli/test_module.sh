@@ -18,7 +18,7 @@ done
 expect 1 "$tool" build "$models/mnist/mnist.json" --target=wasm32-simd --cc=gcc -o gcc
 says err 'gcc: expected clang, which compiles for WebAssembly'
 expect 1 "$tool" build "$models/mnist/mnist.json" --target=wasm32-simd --cc=no-such-clang -o none
-says err 'no-such-clang: not found; install clang or name another with --cc'
+says err 'no-such-clang: not found; install clang or name another compiler'
 [ ! -e none ] || wrong "a folder without a module"
 
 # ---- What is ----

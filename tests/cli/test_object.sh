@@ -18,7 +18,7 @@ for option in --static --main=runner --threads=2; do
     says err 'is not for --target=cortex-m4'
 done
 expect 1 "$tool" build "$model" --target=cortex-m4 --cc=no-such-gcc -o none
-says err 'no-such-gcc: not found; install arm-none-eabi-gcc or name another with --cc'
+says err 'no-such-gcc: not found; install arm-none-eabi-gcc or name another compiler'
 [ ! -e none ] || wrong "a folder without an object"
 mkdir own
 cp "$model" own/mnist_int8.h

@@ -74,4 +74,4 @@ expect 0 enter /classify 3-pen.png
 says out '3-pen.png: 3'
 mkdir empty/tmp
 expect 1 enter /eigentensor build mnist.json -o another
-says err 'gcc: not found; install gcc or name another with --cc'
+says err 'gcc: not found; install gcc or name another compiler'
