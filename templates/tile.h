@@ -442,13 +442,10 @@ TILE_INLINE tile(int lanes, int rows, int columns, float *restrict acc, const fl
                        stream + column * lanes, panel + column, walk, resume, NULL);
     }
 }
-//: section tile_16 needs tile f16_to_f32 bf16_to_f32
-//: names TILE_F16 TILE_BF16 TILE_WIDENED tile_of_f16 tile_widen tile_part
-// tile() for panels of float16 and bfloat16, held as their bits, of at most 64 columns. So many
-// rows of the panel are widened at a time, which is exact; they are in L1 when `part`, the tile of
-// as many rows and columns, multiplies by them. Memory is read while that happens: it is asked for
-// what comes later.
-enum { TILE_F16, TILE_BF16, TILE_WIDENED = 32 };
+//: section tile_widen needs tile f16_to_f32 bf16_to_f32
+//: names TILE_F16 TILE_BF16 tile_of_f16 tile_widen
+// Neighbours of float16 or bfloat16, held as their bits, as float32, which is exact.
+enum { TILE_F16, TILE_BF16 };
 #if VECTOR_BITS == 256
 static inline vector tile_of_f16(__m128i bits) {
 #if defined __F16C__ || defined VERSION_ENDING
@@ -498,6 +495,12 @@ TILE_INLINE tile_widen(int format, int columns, float *restrict to, const uint16
     for (; c < columns; c++)
         to[c] = format == TILE_F16 ? f16_to_f32(from[c]) : bf16_to_f32(from[c]);
 }
+//: section tile_16 needs tile_widen
+//: names TILE_WIDENED tile_part
+// tile() for panels of float16 and bfloat16, held as their bits, of at most 64 columns. So many
+// rows of the panel are widened at a time; they are in L1 when `part`, the tile of as many rows and
+// columns, multiplies by them. Memory is read while that happens: it is asked for what comes later.
+enum { TILE_WIDENED = 32 };
 typedef void tile_part(float *restrict acc, const float *stream, const float *panel,
                        const struct tile_walk *walk, int resume, const float *ahead);
 TILE_INLINE tile_16(int format, int rows, int columns, tile_part *part, float *restrict acc,

@@ -98,12 +98,13 @@ static int64_t fetched_elements(const struct tiling *tiling) {
 
 /* The rest of a walk through codes: what these are. */
 static void emit_codes(struct emitter *emitter, const struct tile_codes *codes) {
+    const char *half = codes->half ? ", .half = 1" : "";
     uint32_t bits;
     memcpy(&bits, &codes->zero, sizeof bits);
-    if (codes->lists_zeros)
-        emit_line(emitter, "    .bits = %d, .listed = 1};", codes->bits);
+    if (codes->listed)
+        emit_line(emitter, "    .bits = %d, .listed = %d%s};", codes->bits, codes->listed, half);
     else
-        emit_line(emitter, "    .bits = %d, .zero = %s};", codes->bits,
+        emit_line(emitter, "    .bits = %d%s, .zero = %s};", codes->bits, half,
                   emit_constant(emitter, DTYPE_FLOAT32, bits));
 }
 

@@ -57,20 +57,39 @@ static bool find_difference(const struct expression *e, struct coded_weight *wei
                : find_codes(e, &weight->codes);
 }
 
-static bool find_scale(const struct expression *e, struct coded_weight *weight) {
+/* A scale, or an offset. */
+static bool find_number(const struct expression *e, const struct expression **number) {
     if (e->dtype == DTYPE_FLOAT32 && is_widening(e))
         e = e->sources[0];
-    weight->scale = e;
+    *number = e;
     return is_constant_load(e, DTYPE_FLOAT32) || is_constant_load(e, DTYPE_FLOAT16) ||
            is_constant_load(e, DTYPE_BFLOAT16);
 }
 
-bool find_coded_weight(const struct expression *e, struct coded_weight *weight) {
+static bool find_product(const struct expression *e, struct coded_weight *weight) {
     for (int i = 0; i < 2 && is_op(e, OP_MUL) && e->dtype == DTYPE_FLOAT32; i++) {
         *weight = (struct coded_weight){0};
-        if (find_difference(e->sources[i], weight) && find_scale(e->sources[1 - i], weight))
+        if (find_difference(e->sources[i], weight) &&
+            find_number(e->sources[1 - i], &weight->scale))
             return true;
     }
+    return false;
+}
+
+static bool has_zero(const struct coded_weight *weight) {
+    return weight->zero || weight->zero_codes.bytes || weight->zero_number != 0;
+}
+
+bool find_coded_weight(const struct expression *e, struct coded_weight *weight) {
+    if (find_product(e, weight))
+        return true;
+    bool subtracted = is_op(e, OP_SUB);
+    for (int i = 0; i < 2 && (subtracted ? i == 0 : is_op(e, OP_ADD)); i++)
+        if (find_product(e->sources[i], weight) && !has_zero(weight) &&
+            find_number(e->sources[1 - i], &weight->offset)) {
+            weight->subtracted = subtracted;
+            return true;
+        }
     return false;
 }
 
@@ -83,6 +102,7 @@ int list_block_loads(const struct coded_weight *weight, const struct expression 
     int count = 0;
     add_load(weight->scale, loads, &count);
     add_load(weight->zero, loads, &count);
+    add_load(weight->offset, loads, &count);
     add_load(weight->zero_codes.bytes, loads, &count);
     add_load(weight->zero_codes.shift, loads, &count);
     return count;

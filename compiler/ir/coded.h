@@ -10,13 +10,15 @@ struct codes {
     const struct expression *shift; /* a load of a constant; NULL: a code has all 8 bits */
 };
 
-/* scale * (code - zero), or in the other order. */
+/* scale * (code - zero), or in the other order; or scale * code and an offset. */
 struct coded_weight {
     struct codes codes;
     const struct expression *scale; /* a load of a constant of float32, float16 or bfloat16 */
     const struct expression *zero;  /* a load of one of float32; NULL: codes, or a number */
     struct codes zero_codes;
-    float zero_number; /* where there is neither; finite */
+    float zero_number;               /* where there is neither; finite */
+    const struct expression *offset; /* a load as that of scales; NULL: there is none */
+    bool subtracted;                 /* the offset; else added */
 };
 
 /* Tiles decode so many codes at a time, which share a scale and a zero. */

@@ -85,9 +85,11 @@ struct tile_prefetch {
 };
 
 /* What a panel of codes is like, as struct coded_walk of templates/tile_codes.h tells a tile. */
+enum code_listing { LISTS_NOTHING, LISTS_ZEROS, LISTS_OFFSETS };
 struct tile_codes {
     int bits; /* of a code */
-    bool lists_zeros;
+    enum code_listing listed;
+    bool half;  /* its scales and zeros are float16 */
     float zero; /* where it does not, that of all codes */
 };
 

@@ -35,7 +35,7 @@
             "Weights of convolutions and linear layers are stored as float16 or bfloat16 "         \
             "(--type), half as much to keep and to read, and cast to float32 where they are "      \
             "used. Or, those of linear layers, as int8 or int4 with a scale for each block of "    \
-            "neighbours, about a quarter or a sixth as much")
+            "neighbours, about a quarter or a seventh as much")
 
 enum rewrite_kind {
 #define REWRITE_ID(id, name, summary) REWRITE_##id,

@@ -2,6 +2,7 @@
  * and, if wanted, a zero. An element is (code - zero) * scale; codes of 4 bits share a byte with
  * their neighbour, the first in the lower bits. That is what tiles decode (ir/coded.h). */
 #include "compiler/rewrite/store_weights.h"
+#include "templates/convert.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -104,7 +105,9 @@ static struct blocks blocks_of(const struct storing *storing, const struct store
 
 /* A block of numbers as codes. */
 struct encoding {
+    enum dtype type; /* of the scale */
     float scale;
+    bool scale_fits; /* that type has it, or one near enough */
     int zero;
     double error; /* the sum of its squares; not finite where some number cannot be had */
     uint8_t codes[MOST_STORED_BLOCK];
@@ -113,6 +116,18 @@ struct encoding {
 /* As the graph computes it. */
 static float decoded(const struct encoding *fit, int64_t i) {
     return ((float)fit->codes[i] - (float)fit->zero) * fit->scale;
+}
+
+/* Codes are chosen for the scale that is stored, so that one which is off by less than half a step
+ * of 128 costs nothing: it has 8 bits or more. */
+static void set_scale(struct encoding *fit, float scale) {
+    const float least = 0x1p-17f; /* float16 counts in steps of 2^-24 there */
+    fit->scale = scale;
+    fit->scale_fits = true;
+    if (fit->type == DTYPE_FLOAT32)
+        return;
+    fit->scale = f16_to_f32(f32_to_f16(scale));
+    fit->scale_fits = isfinite(fit->scale) && (scale == 0 || fabsf(scale) >= least);
 }
 
 static void measure(struct encoding *fit, const float *numbers, int64_t count) {
@@ -143,7 +158,7 @@ static void improve_scale(struct encoding *fit, const float *numbers, int64_t co
     }
     if (squares == 0)
         return;
-    better.scale = (float)(products / squares);
+    set_scale(&better, (float)(products / squares));
     measure(&better, numbers, count);
     if (better.error < fit->error)
         *fit = better;
@@ -151,14 +166,15 @@ static void improve_scale(struct encoding *fit, const float *numbers, int64_t co
 
 /* One code lies farther on one side of the middle than on the other: the number of the greatest
  * size may have either end. */
-static struct encoding fit_around_middle(const float *numbers, int64_t count, int middle) {
+static struct encoding fit_around_middle(const float *numbers, int64_t count, int middle,
+                                         enum dtype type) {
     struct encoding best = {.error = INFINITY};
     float extreme = 0;
     for (int64_t i = 0; i < count; i++)
         extreme = fabsf(numbers[i]) > fabsf(extreme) ? numbers[i] : extreme;
     for (int end = 0; end < 2; end++) {
-        struct encoding fit = {.scale = extreme / (float)(end ? middle - 1 : -middle),
-                               .zero = middle};
+        struct encoding fit = {.type = type, .zero = middle};
+        set_scale(&fit, extreme / (float)(end ? middle - 1 : -middle));
         round_block(&fit, numbers, count, 2 * middle - 1);
         improve_scale(&fit, numbers, count);
         if (end == 0 || fit.error < best.error)
@@ -168,13 +184,15 @@ static struct encoding fit_around_middle(const float *numbers, int64_t count, in
 }
 
 /* From the least to the greatest number, and 0. */
-static struct encoding fit_with_zero(const float *numbers, int64_t count, int most) {
+static struct encoding fit_with_zero(const float *numbers, int64_t count, int most,
+                                     enum dtype type) {
     double least = 0, greatest = 0;
     for (int64_t i = 0; i < count; i++) {
         least = fmin(least, (double)numbers[i]);
         greatest = fmax(greatest, (double)numbers[i]);
     }
-    struct encoding fit = {.scale = (float)((greatest - least) / most)};
+    struct encoding fit = {.type = type};
+    set_scale(&fit, (float)((greatest - least) / most));
     if (fit.scale > 0)
         fit.zero = (int)fmin(nearbyint(-least / (double)fit.scale), most);
     round_block(&fit, numbers, count, most);
@@ -203,27 +221,56 @@ static void write_block(const struct encoding *fit, int64_t count, int bits, int
             bytes[i / 2 * step] = (uint8_t)(fit->codes[i] | fit->codes[i + 1] << bits);
 }
 
-/* Block `which` of all; false where its numbers, or what would become of them, are not finite. */
-static bool encode_block(const struct storing *storing, struct stored_weight *weight,
-                         const struct blocks *blocks, int64_t which, double *error, double *size) {
+static void write_scale(const struct stored_weight *weight, int64_t which, float scale) {
+    if (weight->scale == DTYPE_FLOAT16)
+        ((uint16_t *)weight->scales)[which] = f32_to_f16(scale);
+    else
+        ((float *)weight->scales)[which] = scale;
+}
+
+enum encoded { ENCODED, NOT_FINITE, SCALE_UNFIT };
+
+/* Block `which` of all. What is not finite are its numbers, or what would become of them. */
+static enum encoded encode_block(const struct storing *storing, struct stored_weight *weight,
+                                 const struct blocks *blocks, int64_t which, double *error,
+                                 double *size) {
     float numbers[MOST_STORED_BLOCK];
     int64_t row = which / blocks->after, column = which % blocks->after, count = blocks->length;
     int64_t first = row * count * blocks->after + column;
     int bits = bits_of(storing);
     if (!read_block(weight->node, first, blocks->after, count, numbers))
-        return false;
-    struct encoding fit = storing->zeros ? fit_with_zero(numbers, count, 2 * middle_of(storing) - 1)
-                                         : fit_around_middle(numbers, count, middle_of(storing));
+        return NOT_FINITE;
+    int middle = middle_of(storing);
+    struct encoding fit = storing->zeros
+                              ? fit_with_zero(numbers, count, 2 * middle - 1, weight->scale)
+                              : fit_around_middle(numbers, count, middle, weight->scale);
+    if (!fit.scale_fits)
+        return SCALE_UNFIT;
     write_block(&fit, count, bits, blocks->after,
                 (uint8_t *)weight->elements + row * (count * bits / BYTE_BITS) * blocks->after +
                     column);
-    weight->scales[which] = fit.scale;
+    write_scale(weight, which, fit.scale);
     if (weight->zeros)
         weight->zeros[which] = (uint8_t)fit.zero;
     *error += fit.error;
     for (int64_t i = 0; i < count; i++)
         *size += (double)numbers[i] * (double)numbers[i];
-    return isfinite(fit.error) != 0;
+    return isfinite(fit.error) ? ENCODED : NOT_FINITE;
+}
+
+/* All blocks, up to one with which that ends. */
+static enum encoded encode(struct rewriting *rewriting, const struct storing *storing,
+                           struct stored_weight *weight, enum dtype scale) {
+    struct blocks blocks = blocks_of(storing, weight);
+    int64_t count = blocks.before * blocks.count * blocks.after;
+    double error = 0, size = 0;
+    enum encoded encoded = ENCODED;
+    weight->scale = scale;
+    weight->scales = rewriting_elements(rewriting, scale, count);
+    for (int64_t i = 0; i < count && encoded == ENCODED; i++)
+        encoded = encode_block(storing, weight, &blocks, i, &error, &size);
+    weight->error = size > 0 ? sqrt(error / size) : 0;
+    return encoded;
 }
 
 static const char *why_no_codes(struct rewriting *rewriting, const struct storing *storing,
@@ -244,18 +291,16 @@ void make_codes(struct rewriting *rewriting, const struct storing *storing,
     if (weight->why_not)
         return;
     struct blocks blocks = blocks_of(storing, weight);
-    int64_t count = blocks.before * blocks.count * blocks.after;
-    double error = 0, size = 0;
     weight->elements = rewriting_elements(
         rewriting, DTYPE_UINT8, node_elements(weight->node) * bits_of(storing) / BYTE_BITS);
-    weight->scales = rewriting_elements(rewriting, DTYPE_FLOAT32, count);
-    weight->zeros = storing->zeros ? rewriting_elements(rewriting, DTYPE_UINT8, count) : NULL;
-    for (int64_t i = 0; i < count; i++)
-        if (!encode_block(storing, weight, &blocks, i, &error, &size)) {
-            weight->why_not = "it has numbers that are not finite, or too large";
-            return;
-        }
-    weight->error = size > 0 ? sqrt(error / size) : 0;
+    if (storing->zeros)
+        weight->zeros =
+            rewriting_elements(rewriting, DTYPE_UINT8, blocks.before * blocks.count * blocks.after);
+    enum encoded encoded = encode(rewriting, storing, weight, DTYPE_FLOAT16);
+    if (encoded == SCALE_UNFIT)
+        encoded = encode(rewriting, storing, weight, DTYPE_FLOAT32);
+    if (encoded != ENCODED)
+        weight->why_not = "it has numbers that are not finite, or too large";
 }
 
 /* ---- The graph ---- */
@@ -283,8 +328,9 @@ struct tensor emit_codes(struct rewriting *rewriting, const struct storing *stor
     const int64_t shared[] = {blocks.before, blocks.count, 1, blocks.after};
     struct tensor codes = emit_unpacked(rewriting, storing, weight, blocks);
     struct tensor zero = scalar(rewriting->context, (float)middle_of(storing));
-    struct tensor scale = rewriting_weight(rewriting, weight->node->name, "scale", DTYPE_FLOAT32, 4,
-                                           shared, weight->scales);
+    struct tensor scale = tensor_cast(rewriting_weight(rewriting, weight->node->name, "scale",
+                                                       weight->scale, 4, shared, weight->scales),
+                                      DTYPE_FLOAT32);
     if (weight->zeros)
         zero = tensor_cast(rewriting_weight(rewriting, weight->node->name, "zero", DTYPE_UINT8, 4,
                                             shared, weight->zeros),

@@ -113,8 +113,10 @@ static void report(struct rewriting *rewriting, const struct storing *storing,
     told->applied = !weight->why_not;
     told->name = arena_copy_text(arena, weight->node->name);
     told->shape = arena_copy_text(arena, shape_text(weight->node).text);
-    const char *blocks =
-        type->is_coded ? arena_format(arena, " by blocks of %" PRId64, storing->block) : "";
+    const char *blocks = "";
+    if (type->is_coded)
+        blocks = arena_format(arena, " by blocks of %" PRId64 " with scales of %s", storing->block,
+                              dtype_facts[weight->scale].name);
     told->what = weight->why_not ? weight->why_not
                                  : arena_format(arena, "%s%s, off by %.2g %%", type->name, blocks,
                                                 100 * weight->error);

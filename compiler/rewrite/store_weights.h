@@ -9,7 +9,8 @@ struct stored_weight {
     int sum_axis;         /* along which every contraction that reads it takes its sums; or .. */
     const char *why_not;  /* NULL: it is done */
     void *elements;       /* of 16 bits, or bytes of codes */
-    float *scales;        /* of codes, one for each block */
+    void *scales;         /* of codes, one for each block: .. */
+    enum dtype scale;     /* .. float16; float32 where some is too large for that, or too small */
     uint8_t *zeros;       /* the same; NULL: one number is that of all */
     double error;         /* root mean square, as a share of that of the elements */
     struct tensor tensor; /* what stands for it, once it is made */

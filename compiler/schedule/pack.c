@@ -351,12 +351,13 @@ struct statement *next_packer(struct packers *packers) {
 
 /* Strides of the sums within a packed block, in its rows; between blocks of codes, in bytes that
  * these take of a column. */
-static int64_t packed_stride(const struct contraction *contraction, int axis) {
+static int64_t packed_stride(const struct contraction *contraction, const struct tile_codes *codes,
+                             int axis) {
     int64_t stride = 1;
     for (int i = contraction->sum->axis_count - 1; i > axis; i--) {
         stride *= contraction->sum->axes[i]->extent;
         if (contraction->coded && i == contraction->within)
-            stride = coded_bytes(contraction);
+            stride = coded_bytes(codes, contraction->block);
     }
     return stride;
 }
@@ -373,8 +374,10 @@ struct packers provide_panel(struct tile *tile, const struct contraction *contra
     const struct expression *sum = contraction->sum;
     struct buffer *source = tiling->panel->buffer;
     tile->packed = tiling->place == PANEL_PACKED;
+    if (contraction->coded)
+        tile->codes = codes_of(contraction->coded);
     for (int i = 0; i < sum->axis_count; i++)
-        tile->sum_axes[i].panel_stride = tile->packed ? packed_stride(contraction, i)
+        tile->sum_axes[i].panel_stride = tile->packed ? packed_stride(contraction, &tile->codes, i)
                                                       : stride_of(ir, tiling->panel, sum->axes[i]);
     if (!tile->packed) {
         tile->panel = source;
@@ -391,11 +394,11 @@ struct packers provide_panel(struct tile *tile, const struct contraction *contra
                                 .groups = tiling->groups,
                                 .grouped_extent = tiling->grouped_extent,
                                 .dtype = tiling->kind->panel,
+                                .codes = &tile->codes,
                                 .depth = contraction->depth};
     if (contraction->coded)
-        plan.depth = contraction->depth / contraction->block * coded_bytes(contraction);
-    if (contraction->coded)
-        tile->codes = codes_of(contraction->coded);
+        plan.depth =
+            contraction->depth / contraction->block * coded_bytes(&tile->codes, contraction->block);
     bool constant = source->kind == BUFFER_CONSTANT;
     begin_packing(&plan, constant ? BUFFER_CONSTANT : BUFFER_TEMPORARY, "packed");
     tile->panel = plan.packed;

@@ -37,8 +37,9 @@ struct packing_plan {
     int group;           /* of the tiles' kind */
     const struct axis *groups;
     int64_t grouped_extent;
-    enum dtype dtype; /* of the panel; a constant's may be wider than its source's */
-    int64_t depth;    /* elements of the panel that a column takes */
+    enum dtype dtype;               /* of the panel; a constant's may be wider than its source's */
+    const struct tile_codes *codes; /* where the contraction is of such */
+    int64_t depth;                  /* elements of the panel that a column takes */
     struct buffer *packed;
 };
 

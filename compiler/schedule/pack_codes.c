@@ -3,23 +3,49 @@
 #include "compiler/base/byte_order.h"
 #include "templates/convert.h"
 
+#include <math.h>
 #include <string.h>
 
-enum { SCALE_BYTES = 4, ZERO_BYTES = 4, BYTE_BITS = 8 };
+enum { BYTE_BITS = 8 };
+
+/* Whether all elements of a constant are finite numbers that float16 has. */
+static bool fits_half(const struct buffer *constant) {
+    if (constant->dtype == DTYPE_FLOAT16)
+        return true;
+    if (constant->dtype != DTYPE_FLOAT32 || !constant->value)
+        return false;
+    for (int64_t i = 0; i < constant->elements; i++) {
+        float number;
+        memcpy(&number, (const float *)constant->value + i, sizeof number); /* aligned or not */
+        if (!isfinite(number) || f16_to_f32(f32_to_f16(number)) != number)
+            return false;
+    }
+    return true;
+}
 
 struct tile_codes codes_of(const struct coded_weight *weight) {
+    bool zeros = weight->zero || weight->zero_codes.bytes;
     return (struct tile_codes){.bits = weight->codes.shift ? 4 : 8,
-                               .lists_zeros = weight->zero || weight->zero_codes.bytes,
+                               .listed = weight->offset ? LISTS_OFFSETS
+                                         : zeros        ? LISTS_ZEROS
+                                                        : LISTS_NOTHING,
+                               .half = fits_half(weight->scale->buffer) &&
+                                       (!weight->zero || fits_half(weight->zero->buffer)) &&
+                                       (!weight->offset || fits_half(weight->offset->buffer)),
                                .zero = weight->zero_number};
 }
 
-static int64_t head_bytes(const struct tile_codes *format) {
-    return SCALE_BYTES + (format->lists_zeros ? ZERO_BYTES : 0);
+/* Of a scale, and of a zero or offset. */
+static int64_t number_bytes(const struct tile_codes *format) {
+    return format->half ? sizeof(uint16_t) : sizeof(float);
 }
 
-int64_t coded_bytes(const struct contraction *contraction) {
-    const struct tile_codes format = codes_of(contraction->coded);
-    return head_bytes(&format) + contraction->block * format.bits / BYTE_BITS;
+static int64_t head_bytes(const struct tile_codes *format) {
+    return (format->listed ? 2 : 1) * number_bytes(format);
+}
+
+int64_t coded_bytes(const struct tile_codes *format, int64_t block) {
+    return head_bytes(format) + block * format->bits / BYTE_BITS;
 }
 
 /* ---- Where the elements are ---- */
@@ -54,7 +80,9 @@ struct coded_packing *coded_packing(const struct packing_plan *plan, int other_c
     packing->zero = source_of(plan, other_count, others, coded->zero);
     packing->zero_codes = source_of(plan, other_count, others, coded->zero_codes.bytes);
     packing->zero_shift = source_of(plan, other_count, others, coded->zero_codes.shift);
-    packing->format = codes_of(coded);
+    packing->offset = source_of(plan, other_count, others, coded->offset);
+    packing->subtracted = coded->subtracted;
+    packing->format = *plan->codes;
     packing->within = other_count + contraction->within;
     packing->block = contraction->block;
     return packing;
@@ -108,8 +136,13 @@ static int code_at(const struct coded_source *codes, const struct coded_source *
     return byte >> ((const uint8_t *)shift->elements)[which] & 15;
 }
 
-static float zero_at(const struct coded_packing *coded, const struct packing_place *place,
-                     int64_t more) {
+/* What is listed beside the scale. */
+static float listed_at(const struct coded_packing *coded, const struct packing_place *place,
+                       int64_t more) {
+    if (coded->offset.elements) {
+        float offset = float_at(&coded->offset, place, more);
+        return coded->subtracted ? -offset : offset;
+    }
     return coded->zero.elements
                ? float_at(&coded->zero, place, more)
                : (float)code_at(&coded->zero_codes, &coded->zero_shift, place, more);
@@ -117,20 +150,27 @@ static float zero_at(const struct coded_packing *coded, const struct packing_pla
 
 /* ---- Packing ---- */
 
-/* Scales of a block, and zeros if they are listed, of `columns` columns of a panel of `width`. */
+/* One of them, in the type that the panel has for them. */
+static void write_number(const struct tile_codes *format, float number, char *to) {
+    if (format->half) {
+        uint16_t half = f32_to_f16(number);
+        memcpy(to, &half, sizeof half);
+    } else {
+        memcpy(to, &number, sizeof number);
+    }
+}
+
+/* Scales of a block, and what is listed beside them, of `columns` columns of a panel of `width`. */
 static char *pack_block_head(const struct coded_packing *coded, const struct packing_place *place,
                              int64_t width, int64_t columns, char *to) {
-    char *zeros = to + width * SCALE_BYTES;
-    memset(to, 0, (size_t)(width * head_bytes(&coded->format)));
-    for (int64_t c = 0; c < columns; c++) {
-        float scale = float_at(&coded->scale, place, c);
-        memcpy(to + c * SCALE_BYTES, &scale, sizeof scale);
-    }
-    for (int64_t c = 0; c < columns && coded->format.lists_zeros; c++) {
-        float zero = zero_at(coded, place, c);
-        memcpy(zeros + c * ZERO_BYTES, &zero, sizeof zero);
-    }
-    return to + width * head_bytes(&coded->format);
+    const struct tile_codes *format = &coded->format;
+    const int64_t bytes = number_bytes(format);
+    memset(to, 0, (size_t)(width * head_bytes(format)));
+    for (int64_t c = 0; c < columns; c++)
+        write_number(format, float_at(&coded->scale, place, c), to + c * bytes);
+    for (int64_t c = 0; c < columns && format->listed; c++)
+        write_number(format, listed_at(coded, place, c), to + (width + c) * bytes);
+    return to + width * head_bytes(format);
 }
 
 /* A row of codes, into bytes from that bit on. A shift is the same for all. */
@@ -160,6 +200,7 @@ static char *pack_block_codes(const struct coded_packing *coded, struct packing_
 
 void pack_codes(const struct packing *packing, bool reversed, void *packed) {
     const struct coded_packing *coded = packing->coded;
+    const int64_t number = number_bytes(&coded->format);
     struct packing_place place = {.packing = packing};
     char *to = packed;
     do
@@ -171,7 +212,7 @@ void pack_codes(const struct packing *packing, bool reversed, void *packed) {
                 char *head = to;
                 to = pack_block_head(coded, &place, width, columns, to);
                 if (reversed)
-                    reverse_bytes(head, (size_t)(to - head) / sizeof(float), sizeof(float));
+                    reverse_bytes(head, (size_t)((to - head) / number), (size_t)number);
                 to = pack_block_codes(coded, &place, width, columns, to);
             } while (next_of(&place, packing->outer_count, coded->within));
         }
@@ -189,7 +230,8 @@ bool same_coded_packing(const struct coded_packing *a, const struct coded_packin
     return same_source(&a->codes, &b->codes) && same_source(&a->shift, &b->shift) &&
            same_source(&a->scale, &b->scale) && same_source(&a->zero, &b->zero) &&
            same_source(&a->zero_codes, &b->zero_codes) &&
-           same_source(&a->zero_shift, &b->zero_shift) && a->format.bits == b->format.bits &&
-           a->format.lists_zeros == b->format.lists_zeros && a->within == b->within &&
-           a->block == b->block;
+           same_source(&a->zero_shift, &b->zero_shift) && same_source(&a->offset, &b->offset) &&
+           a->subtracted == b->subtracted && a->format.bits == b->format.bits &&
+           a->format.listed == b->format.listed && a->format.half == b->format.half &&
+           a->within == b->within && a->block == b->block;
 }

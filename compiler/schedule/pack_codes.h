@@ -14,15 +14,17 @@ struct coded_source {
 
 /* Of a weight (ir/coded.h), into panels as templates/tile_codes.h says. */
 struct coded_packing {
-    struct coded_source codes, shift, scale, zero, zero_codes, zero_shift;
+    struct coded_source codes, shift, scale, zero, zero_codes, zero_shift, offset;
     struct tile_codes format;
-    int within;    /* of the packing's axes, the first that runs within blocks */
-    int64_t block; /* codes */
+    bool subtracted; /* the offset */
+    int within;      /* of the packing's axes, the first that runs within blocks */
+    int64_t block;   /* codes */
 };
 
+/* Scales and zeros are float16 where nothing is lost by that. Reads all of them. */
 struct tile_codes codes_of(const struct coded_weight *weight);
-/* Bytes that a block takes of a panel for each column. */
-int64_t coded_bytes(const struct contraction *contraction);
+/* Bytes that a block of so many codes takes of a panel for each column. */
+int64_t coded_bytes(const struct tile_codes *format, int64_t block);
 /* What a packing has beside its codes; `others` are its outer axes. */
 struct coded_packing *coded_packing(const struct packing_plan *plan, int other_count,
                                     const struct axis *const *others);

@@ -563,14 +563,81 @@ TILE_INLINE tile(int lanes, int rows, int columns, float *restrict acc, const fl
                        stream + column * lanes, panel + column, walk, resume, NULL);
     }
 }
-// A walk through a panel of codes of so many bits. `listed`: it holds zeros; else `zero` is that of
-// all codes.
+// A walk through a panel of codes of so many bits. `listed`: it holds zeros, 1, or offsets, 2; else
+// `zero` is that of all codes. `half`: scales, zeros and offsets are float16.
 struct coded_walk {
     struct tile_walk steps;
-    int bits, listed;
+    int bits, listed, half;
     float zero;
 };
 
+// Exact.
+static inline float f16_to_f32(uint16_t x) {
+    uint32_t sign = (uint32_t)(x & 0x8000) << 16;
+    uint32_t exponent = (x >> 10) & 31, mantissa = x & 0x3ff;
+    if (exponent == 31)
+        return f32_from_bits(mantissa ? 0x7fc00000u : sign | 0x7f800000u);
+    if (exponent == 0)
+        return f32_from_bits(sign | f32_bits((float)mantissa * 0x1p-24f));
+    return f32_from_bits(sign | (exponent + 112) << 23 | mantissa << 13);
+}
+
+// Exact.
+static inline float bf16_to_f32(uint16_t x) {
+    return f32_from_bits((uint32_t)x << 16);
+}
+
+// Neighbours of float16 or bfloat16, held as their bits, as float32, which is exact.
+enum { TILE_F16, TILE_BF16 };
+#if VECTOR_BITS == 256
+static inline vector tile_of_f16(__m128i bits) {
+#if defined __F16C__ || defined VERSION_ENDING
+    return _mm256_cvtph_ps(bits);
+#else // as if float32 had its exponents; then 2^112 times that, or infinities and NaN
+    __m256i x = _mm256_cvtepu16_epi32(bits), most = _mm256_set1_epi32(0x7bff);
+    __m256i sign = _mm256_and_si256(x, _mm256_set1_epi32(0x8000));
+    __m256i magnitude = _mm256_xor_si256(x, sign);
+    vector number = _mm256_mul_ps(_mm256_castsi256_ps(_mm256_slli_epi32(magnitude, 13)),
+                                  _mm256_set1_ps(0x1p112f));
+    __m256i special =
+        _mm256_and_si256(_mm256_cmpgt_epi32(magnitude, most), _mm256_set1_epi32(0x7f800000));
+    return _mm256_or_ps(number,
+                        _mm256_castsi256_ps(_mm256_or_si256(special, _mm256_slli_epi32(sign, 16))));
+#endif
+}
+#endif
+TILE_INLINE tile_widen(int format, int columns, float *restrict to, const uint16_t *from) {
+    int c = 0;
+#if VECTOR_BITS == 512
+    for (; c + 16 <= columns; c += 16) {
+        __m256i bits = _mm256_loadu_si256((const __m256i *)(from + c));
+        if (format == TILE_F16)
+            vector_store(to + c, _mm512_cvtph_ps(bits));
+        else
+            vector_store(to + c,
+                         _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16)));
+    }
+#elif VECTOR_BITS == 256
+    for (; c + 8 <= columns; c += 8) {
+        __m128i bits = _mm_loadu_si128((const __m128i *)(from + c));
+        if (format == TILE_F16)
+            vector_store(to + c, tile_of_f16(bits));
+        else
+            vector_store(to + c,
+                         _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16)));
+    }
+#elif VECTOR_BITS == 128
+    for (; c + 4 <= columns; c += 4) {
+        uint16x4_t bits = vld1_u16(from + c);
+        if (format == TILE_F16)
+            vector_store(to + c, vcvt_f32_f16(vreinterpret_f16_u16(bits)));
+        else
+            vector_store(to + c, vreinterpretq_f32_u32(vshll_n_u16(bits, 16)));
+    }
+#endif
+    for (; c < columns; c++)
+        to[c] = format == TILE_F16 ? f16_to_f32(from[c]) : bf16_to_f32(from[c]);
+}
 // As many neighbouring bytes as a vector has lanes; what the codes in them stand for before the
 // scale, less a number that the values were made for. (Without a mask, of all, g++ 12 warns of its
 // own headers.)
@@ -631,13 +698,43 @@ static inline vector code_whole(code_bytes x, vector less) {
 }
 #endif
 
+enum { CODES_ZEROS = 1, CODES_OFFSETS = 2 }; // what is listed
+// A block of so many columns: its scales, with what is listed behind them, as float32, for which
+// `wide` may be the place, and its codes.
+struct code_block {
+    const float *scales;
+    const uint8_t *codes;
+};
+static inline struct code_block code_block_at(const uint8_t *from, int columns, int listed,
+                                              int half, float *restrict wide) {
+    const int count = (listed ? 2 : 1) * columns;
+    struct code_block block = {(const float *)from, from + 4 * count};
+    if (half) {
+        tile_widen(TILE_F16, count, wide, (const uint16_t *)from);
+        block.scales = wide;
+        block.codes = from + 2 * count;
+    }
+    return block;
+}
+#if VECTOR_BITS
+// What codes stand for; `beside` is what is listed.
+static inline vector code_element(int listed, vector code, vector scale, vector beside) {
+    if (listed == CODES_OFFSETS)
+        return code * scale + beside;
+    if (listed)
+        return (code - beside) * scale;
+    return code * scale;
+}
+#endif
+
+#if VECTOR_BITS
 // One row of sums by a block of so many steps, in registers: its elements are multiplied as soon as
 // they are made.
-#if VECTOR_BITS
 TILE_INLINE codes_row(int bits, int listed, int vectors, vector *sums, const float *x,
-                      ptrdiff_t step, const float *scales, vector values, ptrdiff_t steps) {
+                      ptrdiff_t step, struct code_block block, vector values, ptrdiff_t steps) {
     const int columns = vectors * VECTOR_LANES;
-    const uint8_t *codes = (const uint8_t *)(scales + (1 + listed) * columns);
+    const float *scales = block.scales;
+    const uint8_t *codes = block.codes;
     TILE_KEEP_LOOP
     for (ptrdiff_t k = 0; k < steps; k += 8 / bits, x += 8 / bits * step, codes += columns) {
         const vector first = vector_of(x[0]), second = bits == 4 ? vector_of(x[step]) : first;
@@ -646,16 +743,13 @@ TILE_INLINE codes_row(int bits, int listed, int vectors, vector *sums, const flo
         for (int v = 0; v < vectors; v++) {
             const code_bytes bytes = code_bytes_load(codes + v * VECTOR_LANES);
             const vector scale = vector_load(scales + v * VECTOR_LANES);
-            vector low = bits == 4 ? code_low(bytes, values) : code_whole(bytes, values);
-            vector high = bits == 4 ? code_high(bytes, values) : low;
-            if (listed) {
-                const vector zero = vector_load(scales + columns + v * VECTOR_LANES);
-                low = low - zero;
-                high = high - zero;
+            const vector beside = listed ? vector_load(scales + columns + v * VECTOR_LANES) : scale;
+            const vector low = bits == 4 ? code_low(bytes, values) : code_whole(bytes, values);
+            sums[v] = vector_fma(first, code_element(listed, low, scale, beside), sums[v]);
+            if (bits == 4) {
+                const vector high = code_high(bytes, values);
+                sums[v] = vector_fma(second, code_element(listed, high, scale, beside), sums[v]);
             }
-            sums[v] = vector_fma(first, low * scale, sums[v]);
-            if (bits == 4)
-                sums[v] = vector_fma(second, high * scale, sums[v]);
         }
     }
 }
@@ -665,6 +759,7 @@ TILE_INLINE codes_row_of(int bits, int listed, int vectors, float *restrict acc,
     const float less = listed ? 0.0f : walk->zero;
     const vector values = bits == 4 ? code_values(less) : vector_of(less);
     vector sums[64 / VECTOR_LANES];
+    _Alignas(64) float wide[2 * 64];
     TILE_UNROLL
     for (int v = 0; v < vectors; v++)
         sums[v] = resume ? vector_load(acc + v * VECTOR_LANES) : vector_of(0.0f);
@@ -673,48 +768,61 @@ TILE_INLINE codes_row_of(int bits, int listed, int vectors, float *restrict acc,
             codes_row(bits, listed, vectors, sums,
                       x + steps->rows[0] + i * steps->stream[0] + j * steps->stream[1],
                       steps->stream[2],
-                      (const float *)(panel + i * steps->panel[0] + j * steps->panel[1]), values,
-                      steps->extent[2]);
+                      code_block_at(panel + i * steps->panel[0] + j * steps->panel[1],
+                                    vectors * VECTOR_LANES, listed, walk->half, wide),
+                      values, steps->extent[2]);
     TILE_UNROLL
     for (int v = 0; v < vectors; v++)
         vector_store(acc + v * VECTOR_LANES, sums[v]);
 }
+TILE_INLINE codes_row_listed(int bits, int vectors, float *restrict acc, const float *x,
+                             const uint8_t *panel, const struct coded_walk *walk, int resume) {
+    if (walk->listed == CODES_OFFSETS)
+        codes_row_of(bits, CODES_OFFSETS, vectors, acc, x, panel, walk, resume);
+    else if (walk->listed)
+        codes_row_of(bits, CODES_ZEROS, vectors, acc, x, panel, walk, resume);
+    else
+        codes_row_of(bits, 0, vectors, acc, x, panel, walk, resume);
+}
 #endif
 // Steps k to k + steps of a block as float32, [step][column].
 enum { CODES_DECODED = 32 }; // steps at a time: they stay in L1
-static inline void code_decode(int columns, float *restrict to, const float *scales,
+static inline void code_decode(int columns, float *restrict to, struct code_block block,
                                const struct coded_walk *walk, ptrdiff_t k, ptrdiff_t steps) {
-    const int listed = walk->listed != 0, each = walk->bits == 4 ? 2 : 1; // codes of a byte
-    const float *zeros = scales + columns;
-    const uint8_t *codes = (const uint8_t *)(scales + (1 + listed) * columns) + k / each * columns;
+    const int listed = walk->listed, each = walk->bits == 4 ? 2 : 1; // codes of a byte
+    const float *scales = block.scales, *besides = scales + columns;
+    const uint8_t *codes = block.codes + k / each * columns;
     int first = 0;
 #if VECTOR_BITS
     const float less = listed ? 0.0f : walk->zero;
     const vector values = each == 2 ? code_values(less) : vector_of(less);
     for (; first + VECTOR_LANES <= columns; first += VECTOR_LANES) {
         const vector scale = vector_load(scales + first);
-        const vector zero = listed ? vector_load(zeros + first) : vector_of(0.0f);
+        const vector beside = listed ? vector_load(besides + first) : scale;
         const uint8_t *from = codes + first;
         float *row = to + first;
         for (ptrdiff_t s = 0; s < steps; s += each, from += columns, row += each * columns) {
             const code_bytes bytes = code_bytes_load(from);
             const vector low = each == 2 ? code_low(bytes, values) : code_whole(bytes, values);
-            vector_store(row, (low - zero) * scale);
+            vector_store(row, code_element(listed, low, scale, beside));
             if (each == 2)
-                vector_store(row + columns, (code_high(bytes, values) - zero) * scale);
+                vector_store(row + columns,
+                             code_element(listed, code_high(bytes, values), scale, beside));
         }
     }
 #endif
     for (; first < columns; first++) {
-        const float scale = scales[first], zero = listed ? zeros[first] : walk->zero;
+        const float scale = scales[first], beside = listed ? besides[first] : 0.0f;
+        const float zero = listed == CODES_OFFSETS ? 0.0f : listed ? beside : walk->zero;
+        const float offset = listed == CODES_OFFSETS ? beside : -0.0f; // which changes nothing
         const uint8_t *from = codes + first;
         float *row = to + first;
         for (ptrdiff_t s = 0; s < steps; s += each, from += columns, row += each * columns) {
             const float low = (float)(each == 2 ? *from & 15 : *from) - zero;
             const float high = (float)(*from >> 4) - zero;
-            row[0] = low * scale;
+            row[0] = low * scale + offset;
             if (each == 2)
-                row[columns] = high * scale;
+                row[columns] = high * scale + offset;
         }
     }
 }
@@ -729,18 +837,14 @@ TILE_INLINE tile_codes(int rows, int columns, codes_part *part, float *restrict 
 #if VECTOR_BITS
     const int vectors = columns / VECTOR_LANES;
     if (rows == 1 && columns % VECTOR_LANES == 0) {
-        if (walk->bits == 4 && walk->listed)
-            codes_row_of(4, 1, vectors, acc, stream, panel, walk, resume);
-        else if (walk->bits == 4)
-            codes_row_of(4, 0, vectors, acc, stream, panel, walk, resume);
-        else if (walk->listed)
-            codes_row_of(8, 1, vectors, acc, stream, panel, walk, resume);
+        if (walk->bits == 4)
+            codes_row_listed(4, vectors, acc, stream, panel, walk, resume);
         else
-            codes_row_of(8, 0, vectors, acc, stream, panel, walk, resume);
+            codes_row_listed(8, vectors, acc, stream, panel, walk, resume);
         return;
     }
 #endif
-    _Alignas(64) float decoded[CODES_DECODED * 64];
+    _Alignas(64) float decoded[CODES_DECODED * 64], wide[2 * 64];
     struct tile_walk steps = walk->steps;
     steps.extent[0] = steps.extent[1] = 1;
     steps.panel[2] = columns;
@@ -749,11 +853,13 @@ TILE_INLINE tile_codes(int rows, int columns, codes_part *part, float *restrict 
     for (ptrdiff_t i = 0; i < walk->steps.extent[0]; i++)
         for (ptrdiff_t j = 0; j < walk->steps.extent[1]; j++) {
             const float *x = stream + i * steps.stream[0] + j * steps.stream[1];
-            const uint8_t *block = panel + i * steps.panel[0] + j * steps.panel[1];
+            const struct code_block block =
+                code_block_at(panel + i * walk->steps.panel[0] + j * walk->steps.panel[1], columns,
+                              walk->listed, walk->half, wide);
             for (ptrdiff_t k = 0; k < walk->steps.extent[2]; k += CODES_DECODED) {
                 const ptrdiff_t left = walk->steps.extent[2] - k;
                 steps.extent[2] = left < CODES_DECODED ? left : (ptrdiff_t)CODES_DECODED;
-                code_decode(columns, decoded, (const float *)block, walk, k, steps.extent[2]);
+                code_decode(columns, decoded, block, walk, k, steps.extent[2]);
                 part(acc, x + k * steps.stream[2], decoded, &steps, 1, NULL);
             }
         }

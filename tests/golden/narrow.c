@@ -591,11 +591,8 @@ static inline float bf16_to_f32(uint16_t x) {
     return f32_from_bits((uint32_t)x << 16);
 }
 
-// tile() for panels of float16 and bfloat16, held as their bits, of at most 64 columns. So many
-// rows of the panel are widened at a time, which is exact; they are in L1 when `part`, the tile of
-// as many rows and columns, multiplies by them. Memory is read while that happens: it is asked for
-// what comes later.
-enum { TILE_F16, TILE_BF16, TILE_WIDENED = 32 };
+// Neighbours of float16 or bfloat16, held as their bits, as float32, which is exact.
+enum { TILE_F16, TILE_BF16 };
 #if VECTOR_BITS == 256
 static inline vector tile_of_f16(__m128i bits) {
 #if defined __F16C__ || defined VERSION_ENDING
@@ -645,6 +642,10 @@ TILE_INLINE tile_widen(int format, int columns, float *restrict to, const uint16
     for (; c < columns; c++)
         to[c] = format == TILE_F16 ? f16_to_f32(from[c]) : bf16_to_f32(from[c]);
 }
+// tile() for panels of float16 and bfloat16, held as their bits, of at most 64 columns. So many
+// rows of the panel are widened at a time; they are in L1 when `part`, the tile of as many rows and
+// columns, multiplies by them. Memory is read while that happens: it is asked for what comes later.
+enum { TILE_WIDENED = 32 };
 typedef void tile_part(float *restrict acc, const float *stream, const float *panel,
                        const struct tile_walk *walk, int resume, const float *ahead);
 TILE_INLINE tile_16(int format, int rows, int columns, tile_part *part, float *restrict acc,

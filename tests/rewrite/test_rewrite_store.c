@@ -192,13 +192,13 @@ static const struct coded_case {
     {"joined weights", joined, false, false},
 };
 
-/* Whether tiles decode it. */
-static bool decodes_in_tiles(const struct graph *graph) {
+/* Whether what is emitted has that text. */
+static bool emits(const struct graph *graph, const char *text) {
     struct et_error error = {0};
     const struct compile_options options = {.target = target_find("avx2")};
     struct compiled *compiled = compile(graph, &options, &error);
     cr_assert_not_null(compiled, "%s", error.message);
-    bool found = strstr(compiled->source, "coded_tile_") != NULL;
+    bool found = strstr(compiled->source, text) != NULL;
     compiled_free(compiled);
     return found;
 }
@@ -210,7 +210,8 @@ static void check_codes(const struct coded_case *one, const struct rewrite_optio
     cr_expect_eq(rewritten_count(&found, REWRITE_store_weights), one->stored, "%s", one->name);
     if (one->stored) {
         cr_expect_null(weight_named(found.graph, "w"), "%s", one->name);
-        cr_expect_eq(decodes_in_tiles(found.graph), one->in_tiles, "%s", one->name);
+        cr_expect_eq(emits(found.graph, "coded_tile_"), one->in_tiles, "%s", one->name);
+        cr_expect_eq(emits(found.graph, ".half = 1"), one->in_tiles, "%s", one->name);
     }
     expect_near(graph, found.graph, tolerance, one->name);
     expect_same_bits(found.graph, "jit", one->name);
@@ -234,7 +235,8 @@ Test(store_weights, finds_the_weights_of_linear_layers) {
 struct coding {
     struct graph *graph;
     struct rewritten found;
-    const float *numbers, *scales;
+    const float *numbers;
+    const struct node *scales;
     const uint8_t *codes, *zeros;
     int block;
 };
@@ -250,7 +252,7 @@ static struct coding code_rows(const struct rewrite_options *options, float cent
     coding.found = rewrite_with(coding.graph, REWRITE_store_weights, options);
     const struct graph *after = coding.found.graph;
     coding.codes = weight_named(after, eight ? "w.int8" : "w.int4")->value;
-    coding.scales = weight_named(after, "w.scale")->value;
+    coding.scales = weight_named(after, "w.scale");
     if (options->stored_zeros)
         coding.zeros = weight_named(after, "w.zero")->value;
     return coding;
@@ -261,13 +263,18 @@ static void coding_free(struct coding *coding) {
     graph_free(coding->graph);
 }
 
+static float scale_of(const struct node *scales, int block) {
+    return scales->dtype == DTYPE_FLOAT16 ? f16_to_f32(((const uint16_t *)scales->value)[block])
+                                          : ((const float *)scales->value)[block];
+}
+
 /* Root mean square over that of the numbers; each is within a step of what it was. */
 static double coding_error(const struct coding *coding, bool eight) {
     double errors = 0, sizes = 0;
     for (int i = 0; i < 40 * 64; i++) {
         int code = eight ? coding->codes[i] : coding->codes[i / 2] >> (i % 2 ? 4 : 0) & 15;
         int zero = coding->zeros ? coding->zeros[i / coding->block] : eight ? 128 : 8;
-        float scale = coding->scales[i / coding->block];
+        float scale = scale_of(coding->scales, i / coding->block);
         double off = (double)((float)(code - zero) * scale) - (double)coding->numbers[i];
         cr_expect_leq(fabs(off), (double)fabsf(scale), "%d: %g", i, off);
         errors += off * off;
@@ -290,6 +297,36 @@ Test(store_weights, codes_are_near_the_numbers) {
         coding_free(&around);
         coding_free(&aside);
         coding_free(&beside);
+    }
+}
+
+/* A block whose scale float16 does not have gives all of the weight's float32, up to where the
+ * scale is off by at most half a step of the codes. */
+Test(store_weights, scales_are_float16_where_they_can) {
+    static const struct {
+        float greatest, others;
+        enum dtype scale;
+    } blocks[] = {{1, 0.5f, DTYPE_FLOAT16},         {0, 0, DTYPE_FLOAT16},
+                  {0x1p-14f, 0, DTYPE_FLOAT16},     {0x1p-15f, 0, DTYPE_FLOAT32},
+                  {8 * 65000.0f, 0, DTYPE_FLOAT16}, {-8 * 65600.0f, 0, DTYPE_FLOAT32},
+                  {1e-30f, 1e-31f, DTYPE_FLOAT32}};
+    const struct rewrite_options options = {.stored = STORED_int4};
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
+        struct graph *graph = test_graph(rows_of_sums(tensor_context_new("scales")));
+        float *elements = (float *)(uintptr_t)weight_named(graph, "w")->value;
+        for (int k = 0; k < 32; k++)
+            elements[32 * 9 + k] = k ? blocks[i].others : blocks[i].greatest;
+        struct rewritten found = rewrite_with(graph, REWRITE_store_weights, &options);
+        const struct node *scales = weight_named(found.graph, "w.scale");
+        const double greatest = (double)blocks[i].greatest;
+        cr_expect_eq(scales->dtype, blocks[i].scale, "%g", greatest);
+        cr_expect_eq(emits(found.graph, ".half = 1"), blocks[i].scale == DTYPE_FLOAT16, "%g",
+                     greatest);
+        cr_expect_float_eq((double)fabsf(scale_of(scales, 9)), fabs(greatest) / 8,
+                           fabs(greatest) / 8 / 7 + 1e-40, "%g", greatest);
+        expect_same_bits(found.graph, "jit", "scales");
+        rewritten_free(&found);
+        graph_free(graph);
     }
 }
 

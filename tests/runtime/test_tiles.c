@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/kernels/kernels.h"
+#include "templates/convert.h"
 #include "templates/math.h"
 
 static const struct {
@@ -162,22 +163,44 @@ static void check_narrow(int tile, const struct target *target, bool f16) {
     }
 }
 
+/* Bytes of a column's scale, or zero. */
+static long number_bytes(const struct coded_walk *walk) {
+    return walk->half ? sizeof(uint16_t) : sizeof(float);
+}
+
+/* So many numbers as a panel has them, and back. */
+static uint8_t *put_numbers(const struct coded_walk *walk, int count, float *numbers, uint8_t *to) {
+    for (int i = 0; i < count; i++, to += number_bytes(walk)) {
+        uint16_t half = f32_to_f16(numbers[i]);
+        if (walk->half) {
+            memcpy(to, &half, sizeof half);
+            numbers[i] = f16_to_f32(half);
+        } else {
+            memcpy(to, &numbers[i], sizeof numbers[i]);
+        }
+    }
+    return to;
+}
+
 /* Scales, zeros and codes of one block, and what they are: as many steps of so many columns. */
 static void make_block(int columns, const struct coded_walk *walk, uint8_t *panel, float *decoded) {
-    float *scales = (float *)(void *)panel, *zeros = scales + columns;
-    uint8_t *codes = (uint8_t *)(void *)(walk->listed ? zeros + columns : zeros);
+    float scales[64], zeros[64];
     fill(scales, columns, 50);
+    uint8_t *codes = put_numbers(walk, columns, scales, panel);
     if (walk->listed)
         fill(zeros, columns, 50);
     for (int c = 0; c < columns && walk->listed && random_below(2); c++)
         zeros[c] = (float)random_below(16);
+    if (walk->listed)
+        codes = put_numbers(walk, columns, zeros, codes);
     for (long k = 0; k < walk->steps.extent[2]; k++)
         for (int c = 0; c < columns; c++) {
             uint8_t *byte = &codes[k * walk->bits / 8 * columns + c];
             int code = (int)random_below(1 << walk->bits);
             *byte = (uint8_t)(walk->bits == 4 && k % 2 ? *byte | code << 4 : code);
-            float difference = (float)code - (walk->listed ? zeros[c] : walk->zero);
-            decoded[k * columns + c] = difference * scales[c];
+            float zero = walk->listed ? zeros[c] : walk->zero;
+            decoded[k * columns + c] = walk->listed == 2 ? (float)code * scales[c] + zero
+                                                         : ((float)code - zero) * scales[c];
         }
 }
 
@@ -190,7 +213,8 @@ static void check_coded(int tile, const struct target *target) {
     const int columns = tiles[tile].columns;
     fill(stream, STREAM, 1L << 30);
     for (int round = 0; round < ROUNDS; round++) {
-        struct coded_walk walk = {.steps = random_walk(), .listed = (int)random_below(2)};
+        struct coded_walk walk = {
+            .steps = random_walk(), .listed = (int)random_below(3), .half = (int)random_below(2)};
         struct tile_walk *steps = &walk.steps, plain;
         walk.bits = random_below(2) ? 4 : 8;
         walk.zero = random_below(2) ? 8 : (float)random_below(1000) / 7;
@@ -198,7 +222,8 @@ static void check_coded(int tile, const struct target *target) {
             walk.bits == 4 ? 2 * (1 + random_below(MOST_CODES / 2)) : 1 + random_below(MOST_CODES);
         steps->extent[0] = random_below(4);
         steps->extent[1] = 1 + random_below(3);
-        steps->panel[1] = columns * (4 + 4 * walk.listed + block * walk.bits / 8);
+        steps->panel[1] =
+            columns * ((walk.listed ? 2 : 1) * number_bytes(&walk) + block * walk.bits / 8);
         steps->panel[0] = steps->extent[1] * steps->panel[1];
         steps->panel[2] = columns;
         steps->stream[2] = random_below(65) - 32;

@@ -96,7 +96,8 @@ static struct tensor codes_of(struct tensor bytes, int64_t run) {
 }
 
 /* x times weights of 4 bits by blocks, or of 8; `zeros`: 0, a number; 1, floats; 2, codes; 3, there
- * are none, scales are of 16 bits, and a byte has codes from the halves of its block. */
+ * are none, scales are of 16 bits, and a byte has codes from the halves of its block; 4, the same
+ * with offsets of 16 bits; 5, offsets of floats are subtracted. */
 static struct tensor coded_product(struct tensor x, const char *name, int bits, int64_t columns,
                                    int64_t block, int zeros) {
     struct tensor_context *context = x.context;
@@ -106,19 +107,42 @@ static struct tensor coded_product(struct tensor x, const char *name, int bits, 
     snprintf(scale, sizeof scale, "%s.scale", name);
     snprintf(zero, sizeof zero, "%s.zero", name);
     struct tensor w = add_weight(context, bytes, DTYPE_UINT8, SHAPE(columns, depth * bits / 8));
-    struct tensor scales = add_weight(context, scale, zeros == 3 ? DTYPE_FLOAT16 : DTYPE_FLOAT32,
-                                      SHAPE(columns, blocks, 1));
+    bool half = zeros == 3 || zeros == 4;
+    enum dtype dtype = half ? DTYPE_FLOAT16 : DTYPE_FLOAT32;
+    struct tensor scales = add_weight(context, scale, dtype, SHAPE(columns, blocks, 1));
     struct tensor none = scalar(context, (float)(1 << (bits - 1)));
-    w = bits == 4 ? codes_of(w, zeros == 3 ? block / 2 : 1) : tensor_cast(w, DTYPE_FLOAT32);
-    scales = zeros == 3 ? tensor_cast(scales, DTYPE_FLOAT32) : scales;
-    if (zeros == 1)
-        none = add_weight(context, zero, DTYPE_FLOAT32, SHAPE(columns, blocks, 1));
+    w = bits == 4 ? codes_of(w, half ? block / 2 : 1) : tensor_cast(w, DTYPE_FLOAT32);
+    scales = half ? tensor_cast(scales, DTYPE_FLOAT32) : scales;
+    if (zeros == 1 || zeros > 3)
+        none = add_weight(context, zero, dtype, SHAPE(columns, blocks, 1));
     if (zeros == 2)
         none = tensor_reshape(
             codes_of(add_weight(context, zero, DTYPE_UINT8, SHAPE(columns, blocks / 2)), 1),
             SHAPE(columns, blocks, 1));
     w = tensor_reshape(w, SHAPE(columns, blocks, block));
-    w = tensor_mul(zeros == 3 ? w : tensor_sub(w, none), scales);
+    w = tensor_mul(zeros >= 3 ? w : tensor_sub(w, none), scales);
+    if (zeros == 4)
+        w = tensor_add(w, tensor_cast(none, DTYPE_FLOAT32));
+    if (zeros == 5)
+        w = tensor_sub(w, none);
+    return linear(x, tensor_reshape(w, SHAPE(columns, depth)), NO_TENSOR);
+}
+
+/* x times a weight as K-quantised files have it: blocks of 32 codes, 64 codes of two neighbouring
+ * blocks in 32 bytes. The scale of a block and what is subtracted are products, stored as float32.
+ */
+static struct tensor k_product(struct tensor x, const char *name, int64_t columns) {
+    struct tensor_context *context = x.context;
+    int64_t depth = tensor_extent(x, -1), pairs = depth / 64;
+    char bytes[32], scale[32], offset[32];
+    snprintf(bytes, sizeof bytes, "%s.bytes", name);
+    snprintf(scale, sizeof scale, "%s.scale", name);
+    snprintf(offset, sizeof offset, "%s.offset", name);
+    struct tensor w =
+        codes_of(add_weight(context, bytes, DTYPE_UINT8, SHAPE(columns, depth / 2)), 32);
+    w = tensor_mul(tensor_reshape(w, SHAPE(columns, pairs, 2, 32)),
+                   add_weight(context, scale, DTYPE_FLOAT32, SHAPE(columns, pairs, 2, 1)));
+    w = tensor_sub(w, add_weight(context, offset, DTYPE_FLOAT32, SHAPE(columns, pairs, 2, 1)));
     return linear(x, tensor_reshape(w, SHAPE(columns, depth)), NO_TENSOR);
 }
 
@@ -139,6 +163,11 @@ struct graph *coded_weights(struct tensor_context *context, struct et_error *err
                                     {"bytes", coded_product(row, "j", 8, 200, 32, 0)},
                                     {"bytes, listed", coded_product(row, "k", 8, 72, 16, 1)},
                                     {"bytes, many", coded_product(x, "l", 8, 88, 256, 3)},
-                                    {"halves", coded_product(row, "m", 4, 200, 32, 3)}),
+                                    {"halves", coded_product(row, "m", 4, 200, 32, 3)},
+                                    {"offsets", coded_product(row, "n", 4, 200, 32, 4)},
+                                    {"offsets, few", coded_product(few, "o", 4, 72, 32, 5)},
+                                    {"offsets of bytes", coded_product(row, "p", 8, 72, 16, 5)},
+                                    {"offsets, many", coded_product(x, "q", 8, 88, 256, 4)},
+                                    {"K blocks", k_product(row, "r", 72)}),
                             error);
 }

@@ -515,7 +515,7 @@ static struct node *codes_of(struct generator *generator, struct node *bytes) {
                           (int64_t[]){space[0], 2 * space[1]});
 }
 
-/* A scale for each block of a weight. */
+/* A scale, or an offset, for each block of a weight. */
 static struct node *block_scales(struct generator *generator, const int64_t *parts) {
     static const enum dtype dtypes[] = {DTYPE_FLOAT32, DTYPE_FLOAT32, DTYPE_FLOAT16,
                                         DTYPE_BFLOAT16};
@@ -537,10 +537,9 @@ static struct node *block_zeros(struct generator *generator, const int64_t *part
     return append_expand(generator, zero, parts);
 }
 
-/* A weight of so many rows, blocks and elements of 4 or 8 bits, with a scale and maybe a zero of
- * each block. */
+/* Rows, blocks, and elements of 4 or 8 bits, with a scale, a zero or an offset of each block. */
 static struct node *coded_weight(struct generator *generator, const int64_t *parts) {
-    bool whole = generator_chance(generator, 30), centred = generator_chance(generator, 90);
+    bool whole = generator_chance(generator, 30), centred = generator_chance(generator, 70);
     const int64_t packed[] = {parts[0], parts[1] * parts[2] / (whole ? 1 : 2)};
     struct node *w = append_weight(generator, DTYPE_UINT8, 2, packed);
     w = whole ? append_cast(generator, w, DTYPE_FLOAT32) : codes_of(generator, w);
@@ -548,10 +547,13 @@ static struct node *coded_weight(struct generator *generator, const int64_t *par
     struct node *zero = generator_chance(generator, 50) ? append_number(generator, 8, w)
                                                         : block_zeros(generator, parts);
     struct node *scale = block_scales(generator, parts);
-    if (centred)
-        w = append_binary(generator, OP_SUB, w, zero);
-    return generator_chance(generator, 50) ? append_binary(generator, OP_MUL, w, scale)
-                                           : append_binary(generator, OP_MUL, scale, w);
+    w = centred ? append_binary(generator, OP_SUB, w, zero) : w;
+    w = generator_chance(generator, 50) ? append_binary(generator, OP_MUL, w, scale)
+                                        : append_binary(generator, OP_MUL, scale, w);
+    if (generator_chance(generator, centred ? 95 : 20))
+        return w;
+    return append_binary(generator, generator_chance(generator, 50) ? OP_SUB : OP_ADD, w,
+                         block_scales(generator, parts));
 }
 
 /* A product with such a weight, or with one of float32 that could be stored so. */
