@@ -40,8 +40,8 @@ sources() {
 vectors='_avx[0-9a-z]*\.c$\|_dotprod\.c$\|_i8mm\.c$'
 
 # What clang warns of, too: it reads each file once for both. Vector code is seen for the baseline
-# CPU, and what is for WebAssembly for this machine. Several run at once, so each says what it has to
-# say in one piece.
+# CPU, and what is for WebAssembly for this machine. Several run at once, so each says what it has
+# to say in one piece.
 tidy() {
     # shellcheck disable=SC2016  # the inner shell's variables
     sources | grep -v "$vectors" |

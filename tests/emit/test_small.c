@@ -14,7 +14,7 @@
 #include "tests/support/collection.h"
 #include "tests/support/random_graph.h"
 
-enum { USUAL_COUNT = 6, USUAL_SEED = 1, PATH_ROOM = 512 };
+enum { USUAL_COUNT = 3, USUAL_SEED = 1, PATH_ROOM = 512 };
 
 struct build {
     struct scratch scratch;

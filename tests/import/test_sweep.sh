@@ -7,5 +7,5 @@
 make_onnx_venv
 ASAN_OPTIONS=quarantine_size_mb=16:allocator_may_return_null=1
 export ASAN_OPTIONS
-"$venv/bin/python" tests/import/sweep.py --every "${EIGENTENSOR_SWEEP_EVERY:-12}" \
+"$venv/bin/python" tests/import/sweep.py --every "${EIGENTENSOR_SWEEP_EVERY:-20}" \
     "${SANITIZED:-$build}/tests/import/sweep" || failed=1

@@ -13,9 +13,13 @@ make_venv() {
     [ -x "$venv/bin/pip" ] || flock "$build/$1" "$python" -m venv "$venv" || exit 1
 }
 
-# Installs packages in it, quietly.
+# Installs packages in it, quietly; those that a file lists (-r FILE) once.
 install() {
-    flock "${venv%/venv}" "$venv/bin/pip" install -q --disable-pip-version-check "$@"
+    installed=
+    [ "$1" != -r ] || installed=$venv/installed-$(sha256sum <"$2" | cut -c 1-16)
+    if [ -n "$installed" ] && [ -e "$installed" ]; then return; fi
+    flock "${venv%/venv}" "$venv/bin/pip" install -q --disable-pip-version-check "$@" || return
+    [ -z "$installed" ] || touch "$installed"
 }
 
 # make_onnx_venv: one with the packages onnx and onnxruntime, for the scripts of tests/import/, that
