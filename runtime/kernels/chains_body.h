@@ -7,16 +7,11 @@
 
 #include <string.h>
 
-enum { CHAIN_LANES = VECTOR_ELEMENTS(f32), CHAIN_VECTORS = 24 };
+enum { CHAIN_LANES = VECTOR_ELEMENTS(f32) };
 enum { CHAIN_PARTS = REDUCTION_LANES / CHAIN_LANES };
-/* The largest blocks: rows, and vectors across. */
-#if defined __AVX512F__ || defined __aarch64__
-#define CHAIN_ROWS 12
-#define CHAIN_ACROSS 16
-#else
-#define CHAIN_ROWS 6
-#define CHAIN_ACROSS 8
-#endif
+/* Of the largest blocks: so many vectors that each step hides behind the one before, and that what
+ * it needs beside them has registers, too. */
+enum { CHAIN_VECTORS = 8 };
 
 /* ---- Vectors ---- */
 
@@ -131,16 +126,21 @@ static __attribute__((noinline)) void store_part_of_bytes(void *to, vector_bytes
 
 /* ---- A block through all steps ---- */
 
+/* What a block needs in memory. */
+struct chain_room {
+    _Alignas(64) float lanes[CHAIN_RESULTS][CHAIN_VECTORS * REDUCTION_LANES]; /* of its rows */
+    _Alignas(64) float scratch[CHAIN_VECTORS * CHAIN_LANES];
+    float slots[CHAIN_SLOTS * CHAIN_VECTORS * CHAIN_LANES];
+};
+
 struct chain {
     long count;
     const struct row_step *steps;
     const void *const *operands;
     void *const *results;
-    long width;   /* of vectors that are not whole, in lanes */
-    bool reduces; /* some step does */
-    _Alignas(64) float lanes[CHAIN_RESULTS][CHAIN_ROWS * REDUCTION_LANES]; /* of the rows at hand */
-    _Alignas(64) float scratch[CHAIN_VECTORS * CHAIN_LANES];
-    float slots[CHAIN_SLOTS * CHAIN_VECTORS * CHAIN_LANES];
+    long columns, width; /* width: of vectors that are not whole, in lanes */
+    bool reduces;        /* some step does */
+    struct chain_room *room;
 };
 
 /* Steps whose operation is a loop of its own. */
@@ -155,13 +155,13 @@ static __attribute__((noinline)) void take_scratch(struct chain *chain, int op, 
 #define CHAIN_LOOP(name, op, function) [STEP_##name] = loop_##function,
 #include "templates/chain.def"
     };
-    loops[op](chain->scratch, chain->scratch, columns);
+    loops[op](chain->room->scratch, chain->room->scratch, columns);
 }
 
 #if defined __clang__
 #define CHAIN_UNROLL _Pragma("clang loop unroll(full)")
 #else
-#define CHAIN_UNROLL _Pragma("GCC unroll 24")
+#define CHAIN_UNROLL _Pragma("GCC unroll 8")
 #endif
 /* Vector i of the block lies in row i / across and column i % across. */
 #define EACH                                                                                       \
@@ -169,7 +169,7 @@ static __attribute__((noinline)) void take_scratch(struct chain *chain, int op, 
     for (int i = 0; i < rows * across; i++)
 #define CHAIN_LOAD(from) (part ? load_part(from, chain->width) : LOAD(f32, from))
 #define CHAIN_OFFSET (i / across * step->row + i % across * CHAIN_LANES)
-#define CHAIN_SLOT(number) (chain->slots + ((number)-1) * (rows * across * CHAIN_LANES))
+#define CHAIN_SLOT(number) (chain->room->slots + ((number)-1) * (rows * across * CHAIN_LANES))
 #define CHAIN_CODE(op, form) (STEP_FORMS * (op) + (form))
 
 /* a: what went through the chain until here; b: the operand. */
@@ -235,7 +235,7 @@ static __attribute__((noinline)) void take_scratch(struct chain *chain, int op, 
 /* What the lanes of each row take of its vectors, one after another; or, where neighbours may be
  * joined first, as many at once as there are. */
 #define CHAIN_LANES_TAKE(function, neighbours_first)                                               \
-    float *lanes = chain->lanes[step->from];                                                       \
+    float *lanes = chain->room->lanes[step->from];                                                 \
     const int first = (int)(column / CHAIN_LANES % CHAIN_PARTS);                                   \
     CHAIN_UNROLL                                                                                   \
     for (int r = 0; r < rows; r++, lanes += REDUCTION_LANES) {                                     \
@@ -250,7 +250,6 @@ static __attribute__((noinline)) void take_scratch(struct chain *chain, int op, 
             CHAIN_JOIN_NEIGHBOURS(function, 1)                                                     \
             CHAIN_JOIN_NEIGHBOURS(function, 2)                                                     \
             CHAIN_JOIN_NEIGHBOURS(function, 4)                                                     \
-            CHAIN_JOIN_NEIGHBOURS(function, 8)                                                     \
             taken[0] = VECTOR_##function(f32, taken[0], next[0]);                                  \
         } else {                                                                                   \
             CHAIN_UNROLL                                                                           \
@@ -284,6 +283,23 @@ static __attribute__((noinline)) void take_scratch(struct chain *chain, int op, 
         for (int i = 0; i < some; i++)                                                             \
             v[first + i] = (vector_f32)x[i];                                                       \
     }
+#define CHAIN_IN_SCRATCH(op)                                                                       \
+    EACH STORE(f32, chain->room->scratch + i * CHAIN_LANES, v[i]);                                 \
+    take_scratch(chain, op, rows *across *CHAIN_LANES);                                            \
+    EACH v[i] = LOAD(f32, chain->room->scratch + i * CHAIN_LANES);
+/* An operation that is a loop of its own. */
+#if defined __AVX512F__
+#define CHAIN_COMPUTE(op)                                                                          \
+    if ((op) == STEP_EXP) {                                                                        \
+        CHAIN_IN_REGISTERS(f32_exp_registers)                                                      \
+    } else if ((op) == STEP_ERF) {                                                                 \
+        CHAIN_IN_REGISTERS(f32_erf_registers)                                                      \
+    } else {                                                                                       \
+        CHAIN_IN_SCRATCH(op)                                                                       \
+    }
+#else
+#define CHAIN_COMPUTE(op) CHAIN_IN_SCRATCH(op)
+#endif
 
 /* `rows` x `across` vectors from one place; `part`: not whole ones. All three are constants. */
 static inline __attribute__((always_inline)) void chain_block(const int rows, const int across,
@@ -313,12 +329,15 @@ static inline __attribute__((always_inline)) void chain_block(const int rows, co
             EACH v[i] = greater_of_vectors(bound, v[i]) - greater_of_vectors(bound, v[i] + shift);
             break;
         }
-        case CHAIN_CODE(STEP_NORMALIZE, FORM_COLUMNS): {
+        case CHAIN_CODE(STEP_NORMALIZE, FORM_COLUMNS):
+        case CHAIN_CODE(STEP_NORMALIZE, FORM_SAME): {
+            const bool same = step->form == FORM_SAME;
             const float *const *from = (const float *const *)chain->operands + step->from;
             CHAIN_UNROLL
             for (int k = 0; k < across; k++) {
                 const long at = column + k * CHAIN_LANES;
-                const vector_f32 mean = CHAIN_LOAD(from[0] + at), scale = CHAIN_LOAD(from[1] + at);
+                const vector_f32 mean = same ? repeated_bits(from[0]) : CHAIN_LOAD(from[0] + at);
+                const vector_f32 scale = same ? repeated_bits(from[1]) : CHAIN_LOAD(from[1] + at);
                 const vector_f32 factor = CHAIN_LOAD(from[2] + at);
                 const vector_f32 bias = CHAIN_LOAD(from[3] + at);
                 CHAIN_UNROLL
@@ -327,6 +346,19 @@ static inline __attribute__((always_inline)) void chain_block(const int rows, co
             }
             break;
         }
+        case CHAIN_CODE(STEP_CUBIC, FORM_SAME): {
+            const vector_f32 factor = repeated_bits(chain->operands[step->from]);
+            EACH v[i] = v[i] + factor * (v[i] * v[i] * v[i]);
+            break;
+        }
+        case CHAIN_CODE(STEP_SQUARE, 0):
+            EACH v[i] = v[i] * v[i];
+            break;
+        case CHAIN_CODE(STEP_SIGMOID, 0):
+            EACH v[i] = -v[i];
+            CHAIN_COMPUTE(STEP_EXP)
+            EACH v[i] = 1.0f / (v[i] + 1.0f);
+            break;
 #define CHAIN_REDUCE(name, op, function, tree)                                                     \
     case CHAIN_CODE(STEP_##name, FORM_ROWS): {                                                     \
         CHAIN_LANES_TAKE(function, LANES_##tree != LANES_SUM && LANES_##tree != LANES_PROD)        \
@@ -363,18 +395,12 @@ static inline __attribute__((always_inline)) void chain_block(const int rows, co
             }
             break;
         }
-#if defined __AVX512F__
-        case CHAIN_CODE(STEP_EXP, 0):
-            CHAIN_IN_REGISTERS(f32_exp_registers)
+#define CHAIN_LOOP(name, op, function) case CHAIN_CODE(STEP_##name, 0):
+#include "templates/chain.def"
+            CHAIN_COMPUTE(step->op)
             break;
-        case CHAIN_CODE(STEP_ERF, 0):
-            CHAIN_IN_REGISTERS(f32_erf_registers)
-            break;
-#endif
         default:
-            EACH STORE(f32, chain->scratch + i * CHAIN_LANES, v[i]);
-            take_scratch(chain, step->op, rows * across * CHAIN_LANES);
-            EACH v[i] = LOAD(f32, chain->scratch + i * CHAIN_LANES);
+            unreachable();
         }
         if (step->keep) {
             float *const slot = CHAIN_SLOT(step->keep);
@@ -385,51 +411,42 @@ static inline __attribute__((always_inline)) void chain_block(const int rows, co
 
 /* ---- Blocks of all sizes ---- */
 
-/* Rows by vectors across: the rows of tiles, so many that one step hides behind the next. */
-#if CHAIN_ROWS == 12
-#define CHAIN_MORE_ROWS(BLOCK, across, kind)                                                       \
-    BLOCK(7, across, kind)                                                                         \
-    BLOCK(8, across, kind)                                                                         \
-    BLOCK(12, across, kind)
-#define CHAIN_MORE_ACROSS(BLOCK)                                                                   \
-    BLOCK(1, 12, whole)                                                                            \
-    BLOCK(1, 16, whole)
-#else
-#define CHAIN_MORE_ROWS(BLOCK, across, kind)
-#define CHAIN_MORE_ACROSS(BLOCK)
-#endif
-#define CHAIN_OF_ROWS(BLOCK, across, kind)                                                         \
-    BLOCK(1, across, kind)                                                                         \
-    BLOCK(2, across, kind)                                                                         \
-    BLOCK(3, across, kind)                                                                         \
-    BLOCK(4, across, kind)                                                                         \
-    BLOCK(5, across, kind)                                                                         \
-    BLOCK(6, across, kind)                                                                         \
-    CHAIN_MORE_ROWS(BLOCK, across, kind)
+/* Rows by vectors across: there is one for every row that is left over, and for every vector. */
 #define CHAIN_BLOCKS(BLOCK)                                                                        \
-    CHAIN_OF_ROWS(BLOCK, 1, part)                                                                  \
-    CHAIN_OF_ROWS(BLOCK, 1, whole)                                                                 \
-    CHAIN_OF_ROWS(BLOCK, 2, whole)                                                                 \
-    BLOCK(1, 3, whole)                                                                             \
+    BLOCK(1, 1, part)                                                                              \
+    BLOCK(2, 1, part)                                                                              \
+    BLOCK(4, 1, part)                                                                              \
+    BLOCK(1, 1, whole)                                                                             \
+    BLOCK(2, 1, whole)                                                                             \
+    BLOCK(4, 1, whole)                                                                             \
+    BLOCK(8, 1, whole)                                                                             \
+    BLOCK(1, 2, whole)                                                                             \
+    BLOCK(2, 2, whole)                                                                             \
+    BLOCK(4, 2, whole)                                                                             \
     BLOCK(1, 4, whole)                                                                             \
-    BLOCK(1, 6, whole)                                                                             \
-    BLOCK(1, 8, whole)                                                                             \
-    CHAIN_MORE_ACROSS(BLOCK)
+    BLOCK(1, 8, whole)
 
 enum { CHAIN_whole, CHAIN_part };
-/* Blocks one after another, from `column` to before `end`. */
+/* Blocks one after another, of some rows and columns, as many as are multiples of a block's. */
+struct chain_span {
+    long row, row_end, column, column_end;
+};
 #define CHAIN_BLOCK(rows, across, kind)                                                            \
-    static void chain_##rows##x##across##_##kind(struct chain *chain, long row, long column,       \
-                                                 long end) {                                       \
-        for (; column < end; column += across * CHAIN_LANES)                                       \
-            chain_block(rows, across, CHAIN_##kind, chain, row, column);                           \
+    static void chain_##rows##x##across##_##kind(struct chain *chain,                              \
+                                                 const struct chain_span *span) {                  \
+        for (long row = span->row; row < span->row_end; row += rows)                               \
+            for (long at = span->column; at < span->column_end; at += across * CHAIN_LANES) {      \
+                long first = row, column = at; /* of which no addresses are kept for all steps */  \
+                __asm__("" : "+r"(first), "+r"(column));                                           \
+                chain_block(rows, across, CHAIN_##kind, chain, first, column);                     \
+            }                                                                                      \
     }
 CHAIN_BLOCKS(CHAIN_BLOCK)
 #undef CHAIN_BLOCK
 
 /* By kind, vectors across and rows; NULL: there is none of that size. */
-typedef void chain_block_function(struct chain *chain, long row, long column, long end);
-static chain_block_function *const chain_blocks[2][CHAIN_ACROSS + 1][CHAIN_ROWS + 1] = {
+typedef void chain_block_function(struct chain *chain, const struct chain_span *span);
+static chain_block_function *const chain_blocks[2][CHAIN_VECTORS + 1][CHAIN_VECTORS + 1] = {
 #define CHAIN_BLOCK(rows, across, kind)                                                            \
     [CHAIN_##kind][across][rows] = chain_##rows##x##across##_##kind,
     CHAIN_BLOCKS(CHAIN_BLOCK)
@@ -464,7 +481,7 @@ static void begin_chain_lanes(struct chain *chain, long rows) {
     for (long i = 0; i < chain->count; i++) {
         const struct chain_reduction *reduction = chain_reduction(&chain->steps[i]);
         for (long k = 0; reduction && k < rows * REDUCTION_LANES; k++)
-            chain->lanes[chain->steps[i].from][k] = reduction->identity;
+            chain->room->lanes[chain->steps[i].from][k] = reduction->identity;
     }
 }
 
@@ -494,54 +511,60 @@ static void end_chain_lanes(struct chain *chain, long row, long rows) {
             continue;
         float *const result = (float *)chain->results[step->from] + row * step->row;
         for (long r = 0; r < rows; r++)
-            result[r * step->row] =
-                join_chain_lanes(reduction->op, chain->lanes[step->from] + r * REDUCTION_LANES);
+            result[r * step->row] = join_chain_lanes(reduction->op, chain->room->lanes[step->from] +
+                                                                        r * REDUCTION_LANES);
     }
 }
 
 /* ---- All of them ---- */
 
-/* So many rows, for which there are blocks, over all columns. */
-static inline void run_rows(struct chain *chain, long row, long rows, long columns, long across) {
-    const long whole = columns - chain->width;
+/* All columns of the span's rows, by blocks of so many rows and at most so many vectors: powers of
+ * two. */
+static inline void run_rows(struct chain *chain, struct chain_span span, long rows, long across) {
+    const long whole = chain->columns - chain->width;
     if (chain->reduces)
         begin_chain_lanes(chain, rows);
-    for (long column = 0, end; column < whole; column = end) {
-        const long vectors = (whole - column) / CHAIN_LANES;
-        long taken = least(vectors, across);
-        while (!chain_blocks[CHAIN_whole][taken][rows])
-            taken--;
-        const long all = vectors < 2 * taken ? taken : vectors / taken * taken;
-        end = column + all * CHAIN_LANES;
-        chain_blocks[CHAIN_whole][taken][rows](chain, row, column, end);
+    for (; span.column < whole; span.column = span.column_end) {
+        const long vectors = (whole - span.column) / CHAIN_LANES;
+        while (across > vectors)
+            across /= 2;
+        span.column_end = span.column + (vectors & -across) * CHAIN_LANES;
+        chain_blocks[CHAIN_whole][across][rows](chain, &span);
     }
+    span.column_end = chain->columns;
     if (chain->width)
-        chain_blocks[CHAIN_part][1][rows](chain, row, whole, columns);
+        chain_blocks[CHAIN_part][1][rows](chain, &span);
     if (chain->reduces)
-        end_chain_lanes(chain, row, rows);
+        end_chain_lanes(chain, span.row, rows);
 }
 
-/* As many rows at a time as there are blocks for, or one if it is long. */
-static inline void run_chain(struct chain *chain, long first, long rows, long columns) {
-    const long vectors = columns / CHAIN_LANES;
-    const bool wide = least(vectors, CHAIN_ACROSS) > 2 * least(rows, CHAIN_ROWS);
-    for (long row = 0, taken; row < rows; row += taken) {
-        taken = wide ? 1 : least(rows - row, CHAIN_ROWS);
-        while (!chain_blocks[CHAIN_part][1][taken])
-            taken--;
-        run_rows(chain, first + row, taken, columns, wide ? CHAIN_ACROSS : 2);
+/* Rows that are long one after another, else as many at a time as there are blocks for. */
+static inline void run_chain(struct chain *chain, long row, long end) {
+    const long vectors = chain->columns / CHAIN_LANES;
+    const bool wide = least(vectors, CHAIN_VECTORS) > 2 * least(end - row, CHAIN_VECTORS);
+    const long across = wide ? CHAIN_VECTORS : vectors > 1 ? 2 : 1;
+    long rows = wide ? 1 : vectors == 1 && !chain->width ? CHAIN_VECTORS : CHAIN_VECTORS / 2;
+    for (long taken; row < end; row += taken) {
+        while (rows > end - row)
+            rows /= 2;
+        taken = chain->reduces ? rows : (end - row) & -rows; /* lanes are those of one block */
+        run_rows(chain, (struct chain_span){row, row + taken, 0, 0}, rows, across);
     }
 }
 
 static inline __attribute__((always_inline)) void
 run_one_chain(bool reduces, long rows, long columns, long count, const struct row_step *steps,
               const void *const *operands, void *const *results) {
-    struct chain chain;
-    chain.count = count, chain.steps = steps;
-    chain.operands = operands, chain.results = results;
-    chain.width = columns % CHAIN_LANES;
-    chain.reduces = reduces;
-    run_chain(&chain, 0, rows, columns);
+    struct chain_room room;
+    struct chain chain = {.count = count,
+                          .steps = steps,
+                          .operands = operands,
+                          .results = results,
+                          .columns = columns,
+                          .width = columns % CHAIN_LANES,
+                          .reduces = reduces,
+                          .room = &room};
+    run_chain(&chain, 0, rows);
 }
 
 void OF_SET(row_chain_, )(long rows, long columns, long count, const struct row_step *steps,
@@ -556,18 +579,20 @@ void OF_SET(row_reducing_chain_, )(long rows, long columns, long count,
 }
 
 void OF_SET(row_phases_, )(long rows, long count, const struct row_phase *phases) {
-    struct chain chain;
-    bool reduces[CHAIN_PHASES];
+    struct chain_room room;
+    struct chain chains[CHAIN_PHASES];
     for (long i = 0; i < count; i++) {
-        chain.count = phases[i].count, chain.steps = phases[i].steps;
-        reduces[i] = chain_reduces(&chain);
+        const struct row_phase *phase = &phases[i];
+        chains[i] = (struct chain){.count = phase->count,
+                                   .steps = phase->steps,
+                                   .operands = phase->operands,
+                                   .results = phase->results,
+                                   .columns = phase->columns,
+                                   .width = phase->columns % CHAIN_LANES,
+                                   .room = &room};
+        chains[i].reduces = chain_reduces(&chains[i]);
     }
     for (long row = 0; row < rows; row++)
-        for (long i = 0; i < count; i++) {
-            chain.count = phases[i].count, chain.steps = phases[i].steps;
-            chain.operands = phases[i].operands, chain.results = phases[i].results;
-            chain.width = phases[i].columns % CHAIN_LANES;
-            chain.reduces = reduces[i];
-            run_chain(&chain, row, 1, phases[i].columns);
-        }
+        for (long i = 0; i < count; i++)
+            run_chain(&chains[i], row, row + 1);
 }

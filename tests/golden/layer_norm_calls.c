@@ -13,8 +13,8 @@ static void k01_sum(const float *restrict x, float *restrict t6) {
 static void k02_sum_sqrt(const float *restrict x, const float *restrict t6, float *restrict t18) {
     ALIGNED_ARRAY(float, block0, 6);
     static const struct row_step steps0[] = {
-        {STEP_TAKE, FORM_BLOCK, 0, 40}, {STEP_SUB, FORM_ROWS, 1, 1, .keep = 1},
-        {STEP_MUL, FORM_SLOT, 1}, {STEP_REDUCE_SUM, FORM_ROWS, 0, 1}};
+        {STEP_TAKE, FORM_BLOCK, 0, 40}, {STEP_SUB, FORM_ROWS, 1, 1}, {STEP_SQUARE},
+        {STEP_REDUCE_SUM, FORM_ROWS, 0, 1}};
     const void *const operands0[] = {x, t6};
     void *const results0[] = {block0};
     row_reducing_chain(6, 40, 4, steps0, operands0, results0);

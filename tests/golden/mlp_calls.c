@@ -75,7 +75,10 @@ enum row_step_op {
     STEP_NUMBER_OR, // the operand where what went through the chain, a, is NaN
     // several operations at once, with operands[from], operands[from + 1], ... as b, c, ...
     STEP_RAMP,      // greater_of(b, a) - greater_of(b, a + c), FORM_SAME
-    STEP_NORMALIZE, // (a - b) * c * d + e, FORM_COLUMNS
+    STEP_NORMALIZE, // (a - b) * c * d + e, FORM_COLUMNS; or FORM_SAME, which b and c have
+    STEP_CUBIC,     // a + b * (a * a * a), FORM_SAME
+    STEP_SIGMOID,   // 1 / (exp(-a) + 1)
+    STEP_SQUARE,    // a * a
     // of each row over its columns, into results[from], FORM_ROWS; the chain goes on as it was
     STEP_REDUCE_SUM,
     STEP_REDUCE_PROD,

@@ -119,11 +119,21 @@ static union word take_step(int op, union word v, union word x) {
 static float take_several(const struct trial *trial, const struct row_step *step, float v,
                           long column) {
     const float *const *operands = trial->operands + step->from;
-    if (step->op == STEP_RAMP)
+    const long first = step->form == FORM_SAME ? 0 : column;
+    switch (step->op) {
+    case STEP_RAMP:
         return scalar_greater_of_f32(*operands[0], v) -
                scalar_greater_of_f32(*operands[0], v + *operands[1]);
-    return (v - operands[0][column]) * operands[1][column] * operands[2][column] +
-           operands[3][column];
+    case STEP_CUBIC:
+        return v + *operands[0] * (v * v * v);
+    case STEP_SIGMOID:
+        return 1.0f / (scalar_exp_f32(-v) + 1.0f);
+    case STEP_SQUARE:
+        return v * v;
+    default:
+        return (v - operands[0][first]) * operands[1][first] * operands[2][column] +
+               operands[3][column];
+    }
 }
 
 static union word operand_at(const struct trial *trial, const struct row_step *step, long place) {
@@ -279,11 +289,13 @@ static void add_random_step(struct making *making) {
         making->dtype = DTYPE_INT32;
     else if (step_facts->kind != TAKES)
         make_dtype(making, step_facts->from);
-    if (op == STEP_RAMP)
+    if (op == STEP_RAMP || op == STEP_CUBIC)
         step = (struct row_step){.op = op, .form = FORM_SAME, .from = (int)random_below(4)};
     else if (op == STEP_NORMALIZE)
-        step = (struct row_step){.op = op, .form = FORM_COLUMNS, .from = (int)random_below(2)};
-    else if (step_facts->kind != OF_ONE)
+        step = (struct row_step){.op = op,
+                                 .form = random_below(2) ? FORM_COLUMNS : FORM_SAME,
+                                 .from = (int)random_below(2)};
+    else if (step_facts->kind != OF_ONE && op != STEP_SIGMOID && op != STEP_SQUARE)
         step = random_operand_step(making, op);
     if (step_facts->kind == OF_ONE)
         making->dtype = step_facts->to;

@@ -128,31 +128,106 @@ static bool is_of_columns(const struct row_block *block, const struct expression
            (!block->row || index_coefficient(e->index, block->row, &plain) == 0);
 }
 
-/* (x - mean) * scale * factor + bias, each of the columns: a batch norm. */
+/* The same element for all rows and columns. */
+static bool is_same(const struct row_block *block, const struct expression *e) {
+    bool plain = true;
+    return e->kind == EXPRESSION_LOAD && block->column_limit > 1 &&
+           index_coefficient(e->index, block->column, &plain) == 0 &&
+           (!block->row || index_coefficient(e->index, block->row, &plain) == 0);
+}
+
+/* (x - mean) * scale * factor + bias, each of the columns, or mean and scale of all of them: a
+ * batch norm, a layer norm. */
 static bool is_normalization(const struct row_block *block, const struct expression *e,
                              struct operation *operation) {
     static const enum op ops[] = {OP_ADD, OP_MUL, OP_MUL, OP_SUB};
     const struct expression *operands[MOST_OPERANDS];
     const struct expression *x = e;
     for (int i = 0; i < MOST_OPERANDS; i++) {
-        if (!is_op(x, ops[i]) || !is_of_columns(block, x->sources[1]))
+        if (!is_op(x, ops[i]))
             return false;
         operands[MOST_OPERANDS - 1 - i] = x->sources[1];
         x = x->sources[0];
     }
-    *operation = (struct operation){.step = {.name = "STEP_NORMALIZE, FORM_COLUMNS"},
-                                    .work = MOST_OPERANDS,
-                                    .count = 1,
-                                    .sources = {x},
-                                    .operand_count = MOST_OPERANDS};
+    const bool same = is_same(block, operands[0]);
+    for (int i = 0; i < MOST_OPERANDS; i++)
+        if (same && i < 2 ? !is_same(block, operands[i]) : !is_of_columns(block, operands[i]))
+            return false;
+    *operation = (struct operation){
+        .step = {.name = same ? "STEP_NORMALIZE, FORM_SAME" : "STEP_NORMALIZE, FORM_COLUMNS"},
+        .work = MOST_OPERANDS,
+        .count = 1,
+        .sources = {x},
+        .operand_count = MOST_OPERANDS};
     memcpy(operation->operands, operands, sizeof operands);
     return true;
 }
 
+/* An operation whose order does not matter, of a constant and another: that; else NULL. */
+static const struct expression *beside_constant(const struct expression *e, enum op op,
+                                                const struct expression **constant) {
+    for (int i = 0; i < 2 && is_op(e, op); i++)
+        if (e->sources[i]->kind == EXPRESSION_CONSTANT) {
+            *constant = e->sources[i];
+            return e->sources[1 - i];
+        }
+    return NULL;
+}
+
+static bool is_square(const struct expression *e, struct operation *operation) {
+    if (!is_op(e, OP_MUL) || e->sources[0] != e->sources[1])
+        return false;
+    *operation = (struct operation){
+        .step = {.name = "STEP_SQUARE"}, .work = 1, .count = 1, .sources = {e->sources[0]}};
+    return true;
+}
+
+/* 1 / (exp(-x) + 1) */
+static bool is_sigmoid(const struct expression *e, struct operation *operation) {
+    const uint32_t one = 0x3f800000;
+    const struct expression *constant;
+    const struct expression *x =
+        is_op(e, OP_RECIP) ? beside_constant(e->sources[0], OP_ADD, &constant) : NULL;
+    if (!x || constant->bits != one || !is_op(x, OP_EXP) || !is_op(x->sources[0], OP_NEG))
+        return false;
+    *operation = (struct operation){.step = {.name = "STEP_SIGMOID"},
+                                    .work = 4,
+                                    .count = 1,
+                                    .sources = {x->sources[0]->sources[0]}};
+    return true;
+}
+
+static bool is_cube(const struct expression *e, const struct expression *x) {
+    for (int i = 0; i < 2 && is_op(e, OP_MUL); i++)
+        if (e->sources[i] == x && is_op(e->sources[1 - i], OP_MUL) &&
+            e->sources[1 - i]->sources[0] == x && e->sources[1 - i]->sources[1] == x)
+            return true;
+    return false;
+}
+
+/* x + factor * (x * x * x), with a constant: a GELU by tanh. */
+static bool is_cubic(const struct expression *e, struct operation *operation) {
+    const struct expression *factor;
+    for (int i = 0; i < 2 && is_op(e, OP_ADD); i++) {
+        const struct expression *x = e->sources[i];
+        const struct expression *cube = beside_constant(e->sources[1 - i], OP_MUL, &factor);
+        if (!cube || !is_cube(cube, x))
+            continue;
+        *operation = (struct operation){.step = {.name = "STEP_CUBIC, FORM_SAME"},
+                                        .work = 4,
+                                        .count = 1,
+                                        .sources = {x},
+                                        .operand_count = 1,
+                                        .operands = {factor}};
+        return true;
+    }
+    return false;
+}
+
 static bool is_operation(const struct row_block *block, const struct expression *e,
                          struct operation *operation) {
-    if (is_number_or(e, operation) || is_ramp(e, operation) ||
-        is_normalization(block, e, operation))
+    if (is_number_or(e, operation) || is_ramp(e, operation) || is_square(e, operation) ||
+        is_sigmoid(e, operation) || is_cubic(e, operation) || is_normalization(block, e, operation))
         return true;
     if (e->kind != EXPRESSION_OP)
         return false;
