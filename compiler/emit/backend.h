@@ -27,6 +27,7 @@ struct emit_backend {
     bool keeps_branches;     /* the compiler must be kept from loads that a guard excludes */
     bool computes_ahead;     /* what an iteration begins with may be computed in the one before */
     bool hides_zeros;        /* of a greater or lesser of two, where templates/zero.h says why */
+    bool gathers_sums;       /* those of several short tiles go through one epilogue */
     bool encloses_nests;     /* each of several nests in a kernel declares arrays of its own */
     const char *outlined;    /* says of a function that it is not inlined: "" or words */
     const char *const *templates; /* texts of templates/ before those of all backends; ends: NULL */

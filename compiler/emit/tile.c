@@ -13,6 +13,7 @@ struct tiling {
     const struct tile *tile;
     const struct tile_block *block;
     const char *walk;
+    const struct axis *gathered; /* rows whose sums wait for each other; NULL: those of a block */
 };
 
 static const char *const walk_names[] = {"walk", "walk_2", "walk_3", "walk_4"};
@@ -343,6 +344,10 @@ static const char *sums_text(const struct tiling *tiling) {
     const struct tile *tile = tiling->tile;
     const struct tile_block *block = tiling->block;
     const struct axis *axes[MAX_RANK + 1] = {block->column};
+    struct ir *ir = tiling->emitter->ir;
+    if (tiling->gathered)
+        return plus_index(tiling->emitter, "sums",
+                          index_scale(ir, index_axis(ir, tiling->gathered), block->columns));
     if (!block->in_place)
         return "sums";
     for (int i = 0; i < tile->loop_row_count; i++)
@@ -461,22 +466,33 @@ static void emit_in_place(const struct tiling *tiling) {
     }
 }
 
-static void emit_block(const struct tiling *tiling) {
+/* Room for the sums of so many rows, and how many columns there are. */
+static void emit_sums(const struct tiling *tiling, int64_t rows) {
     struct emitter *emitter = tiling->emitter;
+    const struct tile_block *block = tiling->block;
+    const struct tile *tile = tiling->tile;
+    emit_begin_value(emitter, block->value);
+    emitter->backend->declare_array(
+        emitter, dtype_facts[block->accumulators->dtype].c_type, "sums",
+        arena_format(emitter->ir->arena, "%" PRId64 " * %d", rows, block->columns));
+    if (has_column_tail(tiling))
+        emit_line(emitter, "const long columns = %" PRId64 " - n < %d ? %" PRId64 " - n : %d;",
+                  tile->column_loop->extent, tile->columns, tile->column_loop->extent,
+                  tile->columns);
+}
+
+static void emit_block(const struct tiling *tiling) {
     const struct tile_block *block = tiling->block;
     const struct tile *tile = tiling->tile;
     if (block->in_place) {
         emit_in_place(tiling);
         return;
     }
-    emit_begin_value(emitter, block->value);
-    emitter->backend->declare_array(
-        emitter, dtype_facts[block->accumulators->dtype].c_type, "sums",
-        arena_format(emitter->ir->arena, "%d * %d", block->rows, block->columns));
-    if (has_column_tail(tiling))
-        emit_line(emitter, "const long columns = %" PRId64 " - n < %d ? %" PRId64 " - n : %d;",
-                  tile->column_loop->extent, tile->columns, tile->column_loop->extent,
-                  tile->columns);
+    if (tiling->gathered) {
+        emit_tile_call(tiling);
+        return;
+    }
+    emit_sums(tiling, block->rows);
     if (tile->sum_step)
         emit_resume(tiling);
     emit_tile_call(tiling);
@@ -583,6 +599,25 @@ static const struct tile_block *block_of(const struct tile *tile, struct remaind
 
 static void emit_from(struct tiling *tiling, int position, struct remainder remainder);
 
+/* Whether the innermost loop only computes sums, for one epilogue behind it. */
+static bool gathers(const struct tiling *tiling, int position, struct remainder remainder) {
+    const struct tile *tile = tiling->tile;
+    const struct axis *axis = tile->loops[position].axis;
+    return tiling->emitter->backend->gathers_sums && position + 1 == tile->loop_count &&
+           is_row_axis(tile, axis) && axis != tiling->emitter->parallel_loop &&
+           !find_loop(tile, 0, position, axis) && block_of(tile, remainder)->gathered;
+}
+
+static void emit_gathered(struct tiling *tiling, struct remainder remainder) {
+    const struct axis *row = tiling->gathered;
+    tiling->block = block_of(tiling->tile, remainder);
+    struct store store = {.output = tiling->statement->output,
+                          .address = tiling->block->gathered_address,
+                          .value = tiling->block->gathered};
+    emit_begin_value(tiling->emitter, store.value);
+    emit_epilogue(tiling, &store, 1, &row, "r");
+}
+
 /* What is left over behind a loop of whole blocks, if anything. */
 static void emit_remainder(struct tiling *tiling, int position, struct remainder remainder) {
     struct emitter *emitter = tiling->emitter;
@@ -617,6 +652,13 @@ static void emit_from(struct tiling *tiling, int position, struct remainder rema
         emit_from(tiling, position + 1, remainder);
         return;
     }
+    const bool gathering = gathers(tiling, position, remainder);
+    if (gathering) {
+        tiling->block = block_of(tile, remainder);
+        tiling->gathered = axis;
+        emit_open(tiling->emitter, "{");
+        emit_sums(tiling, axis->extent);
+    }
     open_tile_loop(tiling, position);
     if (tile->prefetch.next && position == tile->prefetch.loop)
         emit_next_panel(tiling);
@@ -626,6 +668,11 @@ static void emit_from(struct tiling *tiling, int position, struct remainder rema
     bool apart = (is_row_axis(tile, axis) || axis == tile->column_loop) && !again;
     if (apart)
         emit_remainder(tiling, position, remainder);
+    if (gathering) {
+        emit_gathered(tiling, remainder);
+        tiling->gathered = NULL;
+        emit_close(tiling->emitter);
+    }
 }
 
 void emit_tiled(struct emitter *emitter, const struct statement *statement) {

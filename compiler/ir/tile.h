@@ -66,6 +66,10 @@ struct tile_block {
      * NULL: they are local. */
     const struct expression *in_place;
     int64_t sums_row;
+    /* The value and its place in terms of the sums of all blocks along the first row axis, for
+     * which its loop stands; NULL: they are too many, or worth nothing together. */
+    const struct expression *gathered;
+    const struct index *gathered_address;
 };
 
 /* A loop around blocks. One over rows may stand twice: the outer in steps of several blocks. */

@@ -41,6 +41,7 @@ static void move_tile_loads(struct reuse *reuse, struct tile *tile) {
         move_loads(reuse, &tile->blocks[i].stage);
         move_loads(reuse, &tile->blocks[i].value);
         move_loads(reuse, &tile->blocks[i].in_place);
+        move_loads(reuse, &tile->blocks[i].gathered);
     }
 }
 

@@ -191,3 +191,53 @@ Test(compiled, chains_take_several_operations_in_a_step) {
     compiled_free(compiled);
     graph_free(graph);
 }
+
+/* The C for libtcc of y. */
+static struct compiled *compile_calls(struct tensor_context *context, struct tensor y) {
+    struct et_error error = {0};
+    struct graph *graph = compile_to_graph(context, OUTPUTS({"y", y}), &error);
+    cr_assert_not_null(graph, "%s", error.message);
+    struct compiled *compiled =
+        compile(graph, &(struct compile_options){.backend = &emit_calls}, &error);
+    cr_assert_not_null(compiled, "%s", error.message);
+    graph_free(graph);
+    return compiled;
+}
+
+/* A layer norm, and a GELU by tanh, as TinyGrad says it. */
+Test(compiled, chains_take_a_norm_and_a_gelu_in_a_few_steps) {
+    struct tensor_context *context = tensor_context_new("norm");
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(48, 640));
+    struct tensor factor = add_graph_input(context, "factor", DTYPE_FLOAT32, SHAPE(640));
+    struct tensor bias = add_graph_input(context, "bias", DTYPE_FLOAT32, SHAPE(640));
+    struct tensor one = scalar(context, 1), share = scalar(context, 1.0 / 640);
+    struct tensor mean = tensor_mul(tensor_reduce_sum(x, AXES(1)), share);
+    struct tensor centred = tensor_sub(x, tensor_reshape(mean, SHAPE(48, 1)));
+    struct tensor square =
+        tensor_mul(tensor_reduce_sum(tensor_mul(centred, centred), AXES(1)), share);
+    struct tensor scale = tensor_recip(tensor_sqrt(tensor_add(square, scalar(context, 1e-5))));
+    struct tensor normal = tensor_mul(centred, tensor_reshape(scale, SHAPE(48, 1)));
+    normal = tensor_add(tensor_mul(normal, factor), bias);
+    struct tensor cube = tensor_mul(tensor_mul(normal, normal), normal);
+    struct tensor inner = tensor_add(normal, tensor_mul(cube, scalar(context, 0.044715)));
+    struct tensor turned = tensor_neg(tensor_mul(inner, scalar(context, 1.5957691)));
+    struct tensor gate = tensor_recip(tensor_add(one, tensor_exp(turned)));
+    struct compiled *compiled = compile_calls(context, tensor_mul(normal, gate));
+    static const char *const steps[] = {"{STEP_NORMALIZE, FORM_SAME, ", "{STEP_CUBIC, FORM_SAME, ",
+                                        "{STEP_SIGMOID}", "{STEP_SQUARE}", "row_phases("};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        cr_expect(strstr(compiled->source, steps[i]), "%s: %s", steps[i], compiled->source);
+    compiled_free(compiled);
+}
+
+/* Of a short convolution a chain stores whole lines. */
+Test(compiled, sums_of_short_tiles_are_stored_together) {
+    struct tensor_context *context = tensor_context_new("lines");
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(1, 30, 30, 8));
+    struct tensor w = add_graph_input(context, "w", DTYPE_FLOAT32, SHAPE(8, 32));
+    struct tensor bias = add_graph_input(context, "bias", DTYPE_FLOAT32, SHAPE(32));
+    struct tensor y = relu(tensor_add(matmul(x, w), bias));
+    struct compiled *compiled = compile_calls(context, y);
+    cr_expect(strstr(compiled->source, "(sums + 32 * i"), "%s", compiled->source);
+    compiled_free(compiled);
+}

@@ -187,23 +187,14 @@ static void k01_contract_relu(const float *restrict x, const float *restrict wei
         .rows = {0, 64, 128, 192},
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
         .panel = {0, 0, 48}, .sums = 48};
-    for (long i0 = 0; i0 < 12; i0 += 6) {
-        ALIGNED_ARRAY(float, sums, 6 * 48);
-        tile_6x48(sums, x + 64 * i0, weight_packed, &walk, 0, 0);
-        {
-            const float constant0 = 0.0f;
-            static const struct row_step steps1[] = {
-                {STEP_TAKE, FORM_BLOCK, 0, 48}, {STEP_ADD, FORM_COLUMNS, 1},
-                {STEP_GREATER_OF_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL},
-                {STEP_PUT, FORM_BLOCK, 0, 48}};
-            const void *const operands1[] = {sums, bias, &constant0};
-            void *const results1[] = {y + 48 * i0};
-            row_chain(6, 48, 5, steps1, operands1, results1);
-        }
-    }
     {
-        ALIGNED_ARRAY(float, sums, 4 * 48);
-        tile_4x48(sums, x + 64 * 12, weight_packed, &walk_2, 0, 0);
+        ALIGNED_ARRAY(float, sums, 16 * 48);
+        for (long i0 = 0; i0 < 12; i0 += 6) {
+            tile_6x48(sums + 48 * i0, x + 64 * i0, weight_packed, &walk, 0, 0);
+        }
+        {
+            tile_4x48(sums + 48 * 12, x + 64 * 12, weight_packed, &walk_2, 0, 0);
+        }
         {
             const float constant0 = 0.0f;
             static const struct row_step steps1[] = {
@@ -211,8 +202,8 @@ static void k01_contract_relu(const float *restrict x, const float *restrict wei
                 {STEP_GREATER_OF_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL},
                 {STEP_PUT, FORM_BLOCK, 0, 48}};
             const void *const operands1[] = {sums, bias, &constant0};
-            void *const results1[] = {y + 48 * 12};
-            row_chain(4, 48, 5, steps1, operands1, results1);
+            void *const results1[] = {y};
+            row_chain(16, 48, 5, steps1, operands1, results1);
         }
     }
 }

@@ -56,6 +56,7 @@ static const char *const templates[] = {template_calls, template_chain, NULL};
 const struct emit_backend emit_calls = {
     .name = "calls",
     .ending = "c",
+    .gathers_sums = true,
     .encloses_nests = true,
     .outlined = "",
     .templates = templates,
