@@ -8,7 +8,9 @@
  *   - Padding that is read at several places stays a buffer, into which its source is stored.
  *   - Operands of float32 contractions stay in buffers, since each element is read many times. But
  * a constant of 16-bit floats is widened where a tile reads it, or where it is packed, and tiles
- * decode weights of codes, whose blocks are then cut out of the axis that is summed. */
+ * decode weights of codes, whose blocks are then cut out of the axis that is summed.
+ *   - What was joined for a contraction of few rows, as keys of many tokens and of one more, is
+ * read where it lies: partition_loops.c makes a contraction for each part. */
 #include "compiler/ir/coded.h"
 #include "compiler/ir/uses.h"
 #include "compiler/lower/lower.h"
@@ -21,6 +23,9 @@ enum {
     LARGEST_KERNEL = 160, /* operations in one statement: keeps registers and readers happy */
     LARGEST_POOL = 12,  /* accumulators that one pooled element may need: a tile has no more rows */
     FEWEST_COLUMNS = 8, /* of a contraction whose tiles widen their panel */
+    MOST_JOINED = 4,    /* parts that a contraction reads where they lie, .. */
+    MOST_READS = 4,     /* .. each element so often: a copy costs less than more, .. */
+    FEWEST_SUMS = 64,   /* .. and has such results: partition_loops.c cuts no fewer */
     LARGEST_INDEX = 48, /* terms: larger ones would double with each statement that moves in */
 };
 
@@ -247,6 +252,88 @@ static bool widens_in_tiles(const struct fusion *fusion, const struct statement 
     return false;
 }
 
+static const struct axis *plain_axis(const struct index *index) {
+    return index->count == 1 && index->terms[0].atom->kind == ATOM_AXIS ? index->terms[0].atom->axis
+                                                                        : NULL;
+}
+
+static bool is_part(const struct expression *e) {
+    return e->kind == EXPRESSION_LOAD && !e->buffer->splat && keeps_tiles(e);
+}
+
+/* The one axis along which a statement joins parts of other buffers, as they are; NULL: it does
+ * something else. */
+static const struct axis *joined_axis(const struct statement *statement) {
+    const struct expression *value = statement->value;
+    const struct axis *joined = NULL;
+    int parts = 1;
+    for (; value->kind == EXPRESSION_GUARD; value = value->sources[1], parts++) {
+        const struct axis *axis = plain_axis(value->predicates[0].index);
+        if (!axis || (joined && axis != joined) || value->predicate_count != 1 ||
+            !is_part(value->sources[0]))
+            return NULL;
+        joined = axis;
+    }
+    return is_part(value) && parts <= MOST_JOINED ? joined : NULL;
+}
+
+/* Whether it is joined along an axis that the contraction keeps. */
+static bool is_cut_at_parts(const struct fusion *fusion, const struct statement *producer,
+                            const struct statement *consumer, const struct reading *reading) {
+    struct contraction_search search = {.weight = producer->output};
+    const struct axis *joined = joined_axis(producer), *kept;
+    if (!joined || reading->several || reading->guarded || fusion->ir->target->gpu ||
+        fusion->consumers[producer->output->id] != 1 || fusion->facts[consumer->id].has_guard ||
+        consumer->output->elements < FEWEST_SUMS ||
+        reading->evaluations > MOST_READS * (double)producer->output->elements)
+        return false;
+    expression_walk(fusion->ir, consumer->value, note_operands, &search);
+    if (!search.contraction || !keeps_tiles(search.weight_load))
+        return false;
+    int position = 0;
+    while (producer->axes[position] != joined)
+        position++;
+    kept = plain_axis(search.weight_load->indices[position]);
+    for (int i = 0; i < consumer->axis_count; i++)
+        if (kept == consumer->axes[i])
+            return true;
+    return false;
+}
+
+/* Whether loads of `buffer` are all at the statement's own place. */
+struct place_check {
+    const struct statement *statement;
+    const struct buffer *buffer;
+    bool same;
+};
+
+static void check_place(void *context, const struct expression *e) {
+    struct place_check *check = context;
+    if (e->kind != EXPRESSION_LOAD || e->buffer != check->buffer)
+        return;
+    for (int i = 0; i < e->index_count; i++) {
+        const struct index *index = e->indices[i];
+        bool plain = true;
+        check->same &= index->constant == 0 &&
+                       (check->statement->axes[i]->extent == 1
+                            ? index->count == 0
+                            : index->count == 1 &&
+                                  index_coefficient(index, check->statement->axes[i], &plain) == 1);
+    }
+}
+
+static bool reads_same_place(const struct fusion *fusion, const struct statement *consumer,
+                             const struct statement *producer) {
+    struct place_check check = {.statement = consumer, .buffer = producer->output, .same = true};
+    if (consumer->axis_count != producer->axis_count)
+        return false;
+    for (int i = 0; i < consumer->axis_count; i++)
+        if (consumer->axes[i]->extent != producer->axes[i]->extent)
+            return false;
+    expression_walk(fusion->ir, consumer->value, check_place, &check);
+    return check.same;
+}
+
 /* Looks first at what is known, then at how the consumer reads: its uses are listed when the first
  * producer needs it. */
 static bool is_worth_inlining(const struct fusion *fusion, const struct statement *producer,
@@ -266,7 +353,10 @@ static bool is_worth_inlining(const struct fusion *fusion, const struct statemen
         *uses = list_uses(fusion->ir, consumer);
     struct reading reading = reading_of(uses, producer->output);
     if (reading.in_contraction)
-        return widens_in_tiles(fusion, producer, consumer, &reading);
+        return widens_in_tiles(fusion, producer, consumer, &reading) ||
+               is_cut_at_parts(fusion, producer, consumer, &reading);
+    if (facts->has_contraction && facts->has_guard && !reads_same_place(fusion, consumer, producer))
+        return false; /* the guard has to stay along a plain axis */
     if (is_padding(producer) && (!only || reading.several))
         return false;
     if (facts->has_reduction)
@@ -325,40 +415,6 @@ static void drop(struct fusion *fusion, const struct statement *statement) {
     count_reads(fusion, &reads, -1);
     fusion->producer[statement->output->id] = NULL;
     fusion->ir->statements[statement->id] = NULL;
-}
-
-/* Whether loads of `buffer` are all at the statement's own place. */
-struct place_check {
-    const struct statement *statement;
-    const struct buffer *buffer;
-    bool same;
-};
-
-static void check_place(void *context, const struct expression *e) {
-    struct place_check *check = context;
-    if (e->kind != EXPRESSION_LOAD || e->buffer != check->buffer)
-        return;
-    for (int i = 0; i < e->index_count; i++) {
-        const struct index *index = e->indices[i];
-        bool plain = true;
-        check->same &= index->constant == 0 &&
-                       (check->statement->axes[i]->extent == 1
-                            ? index->count == 0
-                            : index->count == 1 &&
-                                  index_coefficient(index, check->statement->axes[i], &plain) == 1);
-    }
-}
-
-static bool reads_same_place(const struct fusion *fusion, const struct statement *consumer,
-                             const struct statement *producer) {
-    struct place_check check = {.statement = consumer, .buffer = producer->output, .same = true};
-    if (consumer->axis_count != producer->axis_count)
-        return false;
-    for (int i = 0; i < consumer->axis_count; i++)
-        if (consumer->axes[i]->extent != producer->axes[i]->extent)
-            return false;
-    expression_walk(fusion->ir, consumer->value, check_place, &check);
-    return check.same;
 }
 
 /* Inlining rebuilds the producer in terms of the consumer's axes. Where a chain of elementwise

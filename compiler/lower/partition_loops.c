@@ -184,13 +184,15 @@ static bool cut_statement(struct ir *ir, struct statement *statement, struct loo
 }
 
 struct worth {
-    bool contraction, costly;
+    bool contraction, parts, costly; /* an operand of the contraction is made of parts */
     int guards;
 };
 
 static void note_worth(void *context, const struct expression *e) {
     struct worth *worth = context;
     worth->contraction |= is_contraction(e);
+    for (int i = 0; is_contraction(e) && i < 2; i++)
+        worth->parts |= e->sources[i]->kind == EXPRESSION_GUARD;
     worth->guards += e->kind == EXPRESSION_GUARD;
     worth->costly |= e->kind == EXPRESSION_OP && op_facts[e->op].cost == COST_COSTLY;
 }
@@ -198,7 +200,7 @@ static void note_worth(void *context, const struct expression *e) {
 static bool is_worth_cutting(struct ir *ir, const struct statement *statement) {
     struct worth worth = {0};
     expression_walk(ir, statement->value, note_worth, &worth);
-    return !worth.contraction && worth.guards <= MAX_GUARDS &&
+    return (!worth.contraction || worth.parts) && worth.guards <= MAX_GUARDS &&
            statement->output->elements >= (worth.costly ? FEWEST_COSTLY : FEWEST_POINTS);
 }
 

@@ -223,6 +223,27 @@ static struct graph *attention(struct tensor_context *context, struct et_error *
     return compile_to_graph(context, OUTPUTS({"y", y}), error);
 }
 
+/* Keys and values of many tokens and of one more, which contractions of one row and of few read;
+ * in other orders of their axes, too, and of three parts. */
+static struct graph *kept_keys(struct tensor_context *context, struct et_error *error) {
+    struct tensor q = add_graph_input(context, "q", DTYPE_FLOAT32, SHAPE(3, 1, 16));
+    struct tensor few = add_graph_input(context, "few", DTYPE_FLOAT32, SHAPE(3, 3, 16));
+    struct tensor old = add_graph_input(context, "old", DTYPE_FLOAT32, SHAPE(3, 70, 16));
+    struct tensor new = add_graph_input(context, "new", DTYPE_FLOAT32, SHAPE(3, 1, 16));
+    struct tensor keys = tensor_concat(TENSORS(old, new), 1);
+    struct tensor more = tensor_concat(TENSORS(new, old, few), 1);
+    struct tensor turned = transpose(tensor_concat(TENSORS(old, few), 1), 1, 2);
+    struct tensor products = matmul(q, transpose(keys, 1, 2));
+    struct tensor flat = tensor_reshape(matmul(q, turned), SHAPE(1, 219));
+    struct tensor by = add_weight(context, "by", DTYPE_FLOAT32, SHAPE(1, 219));
+    return compile_to_graph(
+        context,
+        OUTPUTS({"y", matmul(softmax(products, -1), tensor_concat(TENSORS(new, old), 1))},
+                {"few", tensor_exp(matmul(few, transpose(more, 1, 2)))},
+                {"columns", matmul(more, transpose(q, 1, 2))}, {"flat", tensor_mul(flat, by)}),
+        error);
+}
+
 /* Operands that are turned into panels, of sizes around those of squares of vectors. */
 static struct graph *turned(struct tensor_context *context, struct et_error *error) {
     struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(2, 20, 70));
