@@ -29,7 +29,7 @@ cp -r "$(dirname "$0")/../capture" "$folder/source"
 "${triplet:+$triplet-}strip" --strip-unneeded -o "$folder/libeigentensor.so" \
     "$build/libeigentensor.so"
 EIGENTENSOR_LIBRARY=$folder/libeigentensor.so "$venv/bin/pip" wheel -q --no-deps \
-    --no-build-isolation "-C--build-option=--plat-name=linux_$machine" \
+    --no-build-isolation "--config-settings=--build-option=--plat-name=linux_$machine" \
     -w "$folder/plain" "$folder/source"
 PATH=$venv/bin:$PATH auditwheel -v repair -w "$folder" "$folder"/plain/*.whl \
     >"$folder/log" 2>&1 || { cat "$folder/log" && exit 1; }
