@@ -56,8 +56,10 @@ LINK_PROGRAM = -pie $(LINK)
 # where they run. What gcov counts is found by the folder's own name.
 ANYWHERE = $(if $(findstring coverage,$(SANITIZE)),,PWD=/proc/self/cwd)
 CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(OPTIMIZE) $(WARNINGS) -ffp-contract=off -fPIC $(SANITIZE) \
-             -fstack-protector-strong $(FORTIFY) -I. -I$(BUILD)/onnx $(INCLUDES) \
+             $(MACHINE_FLAGS) -fstack-protector-strong $(FORTIFY) -I. -I$(BUILD)/onnx $(INCLUDES) \
              -idirafter templates/libc -MMD -MP
+# The x87 of old PCs rounds otherwise; having so few registers, gcc suspects every longjmp.
+MACHINE_FLAGS = $(if $(filter i%86,$(MACHINE)),-msse2 -mfpmath=sse -Wno-clobbered)
 # What libtcc does to pages of code is done by runtime/backend/jit.c.
 LIBRARIES = $(SEARCH) $(if $(HAS_JIT),-Wl$(comma)--wrap=mprotect -ltcc) -ljansson -lprotobuf-c \
             -lhogweed -lnettle $(STATIC) $(CROSS:%=-lgmp) -lpng -lz -ldl -lpthread -lm
@@ -66,8 +68,9 @@ comma = ,
 # compile for all.
 ifdef CROSS
 SYSROOT ?= build/sysroot/$(CROSS)
-INCLUDES = -isystem $(SYSROOT)/usr/include -isystem $(SYSROOT)/usr/include/$(CROSS)
-SEARCH = -L$(SYSROOT)/usr/lib/$(CROSS) -L$(SYSROOT)/usr/lib
+MULTIARCH = $(CROSS:i686-%=i386-%)
+INCLUDES = -isystem $(SYSROOT)/usr/include -isystem $(SYSROOT)/usr/include/$(MULTIARCH)
+SEARCH = -L$(SYSROOT)/usr/lib/$(MULTIARCH) -L$(SYSROOT)/usr/lib
 ifeq ($(SYSROOT),build/sysroot/$(CROSS))
 include $(SYSROOT)/fetched.mk # which is empty: make begins anew once it is there
 $(SYSROOT)/fetched.mk: scripts/sysroot.sh
@@ -112,8 +115,10 @@ generated: $(BUILD)/eigentensor
 	$< emit $(MODEL).json -o generated
 
 # Machines that emitted C is compiled for, and on which it runs; takes an hour.
-targets: $(BUILD)/eigentensor $(patsubst %,$(BUILD)/tests/emit/test_%,cross aarch64 small wasm)
-	{ scripts/targets.sh $(BUILD) && scripts/matrix.sh $(BUILD); } >$(BUILD)/targets.md
+targets: $(BUILD)/eigentensor $(BUILD)/tests/modes/differential \
+  $(patsubst %,$(BUILD)/tests/emit/test_%,cross aarch64 small wasm)
+	{ scripts/targets.sh $(BUILD) && scripts/matrix.sh $(BUILD) && \
+	    scripts/tool_targets.sh $(BUILD); } >$(BUILD)/targets.md
 	cp $(BUILD)/targets.md docs/targets.md
 
 # ---- Building ----
@@ -154,7 +159,7 @@ $(BUILD)/eigentensor-static: $(call objects,runtime/cli/*.c) $(LIBRARY) \
     | $(if $(CROSS),,build/setup-static)
 	$(call step,link) $(CC) -static $(SANITIZE) $(LINK) $(filter %.o,$^) $(LIBRARY) -o $@ $(LIBRARIES)
 
-# By musl, and the libraries that scripts/sysroot_musl.sh builds for it: for every Linux of this
+# By musl, and the libraries that scripts/sysroot_sources.sh builds for it: for every Linux of this
 # architecture, of any age and with any C library or none.
 MUSL = $(shell uname -m)-linux-musl
 STATIC_MUSL = $(BUILD)/eigentensor-$(VERSION)-$(MUSL)

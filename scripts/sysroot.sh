@@ -6,18 +6,19 @@ set -eu
 
 triplet=${1:?usage: sysroot.sh TRIPLET FOLDER}
 folder=${2:?usage: sysroot.sh TRIPLET FOLDER}
-packages='libjansson-dev libprotobuf-c-dev nettle-dev libgmp-dev libpng-dev zlib1g-dev
-          libcriterion-dev'
+packages='libjansson-dev libprotobuf-c-dev nettle-dev libgmp-dev libpng-dev zlib1g-dev'
 
-case $triplet in *-linux-musl) exec scripts/sysroot_musl.sh "$triplet" "$folder" ;; esac
+case $triplet in *-linux-musl | riscv64-*)
+    exec scripts/sysroot_sources.sh "$triplet" "$folder"
+    ;;
+esac
 
-# How Debian calls the architecture, and libtcc where it makes code for that machine.
-libtcc='libtcc-dev'
+# How Debian calls the architecture, and libtcc where its code was seen to have our bits.
+libtcc='libtcc-dev' criterion='libcriterion-dev'
 case $triplet in
 aarch64-linux-gnu) architecture=arm64 ;;
-arm-linux-gnueabihf) architecture=armhf ;;
-i686-linux-gnu) architecture=i386 ;;
-riscv64-linux-gnu) architecture=riscv64 ;;
+arm-linux-gnueabihf) architecture=armhf criterion='' libtcc= ;;
+i686-linux-gnu) architecture=i386 libtcc= ;; # whose floating point is the x87's
 powerpc64le-linux-gnu) architecture=ppc64el libtcc= ;;
 mips64el-linux-gnuabi64) architecture=mips64el libtcc= ;;
 *)
@@ -45,6 +46,7 @@ quietly() {
 # Of several archives one may be in the middle of a change; what is wanted may be in the others.
 apt_get update >"$apt/log" 2>&1 || echo "sysroot.sh: not all lists of packages came: $apt/log" >&2
 # shellcheck disable=SC2086  # one word a package
-(mkdir "$apt/packages" && cd "$apt/packages" && quietly apt_get download $libtcc $packages)
+(mkdir "$apt/packages" && cd "$apt/packages" &&
+    quietly apt_get download $libtcc $criterion $packages)
 for package in "$apt"/packages/*.deb; do dpkg-deb -x "$package" "$folder"; done
 rm -rf "$apt" "${folder:?}/usr/share"

@@ -1,7 +1,9 @@
 #include "compiler/graph/size_fit.h"
 
 #include "compiler/base/arithmetic.h"
+#include "compiler/base/wide.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -329,8 +331,8 @@ static bool varies_along(const struct fitting *fitting, const struct surface *su
 static bool are_linked_at(const int64_t *corners, int one, int other, bool by_product) {
     int64_t none = corners[0], a = corners[one], b = corners[other], both = corners[one + other];
     if (by_product)
-        return (__int128)both * none != (__int128)a * b;
-    return (__int128)both - a - b + none != 0;
+        return !wide_equal(wide_product(both, none), wide_product(a, b));
+    return !wide_equal(wide_sum(wide_of(both), wide_of(none)), wide_sum(wide_of(a), wide_of(b)));
 }
 
 static bool are_linked(const int64_t *corners, int one, int other, bool by_product) {
@@ -443,10 +445,13 @@ static bool fit_moved_product(struct fitting *fitting, const struct surface *sur
     int other = combination_of(31 - __builtin_clz(surface->axes), 1);
     int64_t none = corners[0], a = corners[one], b = corners[other], both = corners[one + other];
     int64_t by = both + none - a - b;
-    __int128 difference = (__int128)both * none - (__int128)a * b;
-    if (by == 0 || difference % by || difference / by > INT32_MAX || difference / by < INT32_MIN)
+    struct wide difference = wide_difference(wide_product(both, none), wide_product(a, b));
+    double about = by == 0 ? 0 : wide_about(difference) / (double)by;
+    if (by == 0 || !(about >= INT32_MIN && about <= INT32_MAX))
         return false;
-    int64_t shift = (int64_t)(difference / by);
+    int64_t shift = llround(about);
+    if (!wide_equal(wide_product(shift, by), difference))
+        return false;
     struct surface moved = {surface->axes, NULL};
     if (shift == 0 || shift == none || !(moved.values = moved_values(fitting, surface, shift, 1)) ||
         !fit_product(fitting, &moved, fitted))

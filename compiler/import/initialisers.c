@@ -1,4 +1,5 @@
 /* Tensors that the file holds, or files beside it: small ones become consts, others weights. */
+#include "compiler/base/most_bytes.h"
 #include "compiler/import/low_types.h"
 
 #include "compiler/base/json_read.h"
@@ -10,7 +11,7 @@
 #include <string.h>
 
 enum { MOST_LISTED = 16 }; /* elements of what becomes a const */
-#define MOST_DATA_BYTES ((size_t)1 << 37)
+#define MOST_DATA_BYTES MOST_BYTES(37)
 
 /* ---- Elements in the file's fields ---- */
 

@@ -3,10 +3,11 @@
 #define EIGENTENSOR_ONNX_FILE_H
 
 #include "compiler/base/base.h"
+#include "compiler/base/most_bytes.h"
 #include "compiler/graph/graph.h"
 #include "onnx.pb-c.h"
 
-#define MOST_ONNX_BYTES ((size_t)1 << 32)
+#define MOST_ONNX_BYTES MOST_BYTES(32)
 
 /* A model's bytes without those of its large tensors, which stay where they are. */
 struct onnx_outline {

@@ -53,11 +53,11 @@ struct fourier {
 static double factor(const struct fourier *t, int64_t output, int64_t output_part, int64_t input,
                      int64_t input_part) {
     bool twice = t->inverse && t->half && input > 0 && 2 * input != t->length;
-    double times = twice ? 2 : 1; /* also for the conjugate, which is not there */
-    __int128 part = (__int128)output * input % t->length;
+    double times = twice ? 2 : 1;              /* also for the conjugate, which is not there */
+    int64_t part = output * input % t->length; /* a table has both, so this is no overflow */
     if (output_part == input_part)
-        return times * cosine_of_turn((int64_t)part, t->length);
-    double sine = times * sine_of_turn((int64_t)part, t->length);
+        return times * cosine_of_turn(part, t->length);
+    double sine = times * sine_of_turn(part, t->length);
     return (output_part == 0) == t->inverse ? -sine : sine;
 }
 

@@ -2,6 +2,7 @@
  * name -> dtype, shape, data_offsets; and __metadata__), then the tensors' bytes. */
 #include "compiler/store/safetensors.h"
 #include "compiler/base/json_read.h"
+#include "compiler/base/most_bytes.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a little-endian machine");
 
 #define LENGTH_BYTES ((size_t)8)
-#define MOST_FILE_BYTES ((size_t)1 << 37)
+#define MOST_FILE_BYTES MOST_BYTES(37)
 #define METADATA "__metadata__"
 
 /* A tensor of the header, with its range of the data: [begin, end). */

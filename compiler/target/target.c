@@ -6,6 +6,8 @@
 
 #if defined __x86_64__
 #define BASELINE_OPTION "-march=x86-64"
+#elif defined __i386__ /* whose x87 rounds otherwise */
+#define BASELINE_OPTION "-msse2 -mfpmath=sse"
 #else
 #define BASELINE_OPTION ""
 #endif

@@ -61,7 +61,17 @@ static void run_neon(void) {
 static void (*const runs[TARGET_COUNT])(void) = {[TARGET_NEON] = run_neon};
 
 #else
-#error "peak.c: add the vector type of this architecture"
+typedef float four_floats __attribute__((vector_size(16)));
+
+/* The compiler knows which registers there are: no more is said than that each sum is kept. */
+#define REGISTER "m"
+#define FMA(a, b, c) ((a) * (b) + (c))
+static void run_baseline(void) {
+    four_floats start = {0}, a = {0.5f, 0.5f, 0.5f, 0.5f}, b = a;
+    CHAIN_LOOP(four_floats)
+}
+
+static void (*const runs[TARGET_COUNT])(void) = {[TARGET_BASELINE] = run_baseline};
 #endif
 
 double peak_gflops(double seconds) {

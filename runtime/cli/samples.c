@@ -1,4 +1,5 @@
 #include "runtime/cli/samples.h"
+#include "compiler/base/most_bytes.h"
 
 #include "runtime/cli/cli.h"
 #include "runtime/formats/idx.h"
@@ -7,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define MOST_SAMPLE_BYTES ((size_t)1 << 32)
+#define MOST_SAMPLE_BYTES MOST_BYTES(32)
 
 /* One of the two is read. */
 struct sample_file {

@@ -1,4 +1,5 @@
 #include "runtime/cli/tensors.h"
+#include "compiler/base/most_bytes.h"
 
 #include "compiler/base/rows.h"
 #include "runtime/cli/terminal.h"
@@ -8,7 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define MOST_FILE_BYTES ((size_t)1 << 36)
+#define MOST_FILE_BYTES MOST_BYTES(36)
 
 /* How elements lie in files and look as text. */
 struct format {

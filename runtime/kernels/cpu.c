@@ -103,8 +103,10 @@ const char *cpu_compiler_option(const struct target *target, struct et_error *er
     if (!target && !asked_name())
 #if defined __x86_64__
         return "-march=native";
+#elif defined __aarch64__
+        return "-mcpu=native"; /* the spelling that both compilers know there */
 #else
-        return "-mcpu=native"; /* the spelling that both compilers know on AArch64 */
+        return targets[TARGET_BASELINE].option;
 #endif
     target = target ? target : cpu_target(error);
     return target ? target->option : NULL;

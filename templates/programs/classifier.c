@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum { CLASSES = MODEL_CLASSES, EXIT_USAGE = 2 };
-#define MOST_FILE_BYTES ((size_t)1 << 32)
+#define MOST_FILE_BYTES ((size_t)1 << (sizeof(size_t) > 4 ? 32 : 31))
 
 struct classifier_arguments {
     bool idx, json, show;

@@ -8,7 +8,12 @@ make_cross() {
     shift
     there=build/cross/$triplet cross_log=$build/cross_$(basename "$0" .sh).log
     emulator=qemu-${triplet%%-*}
-    [ "${triplet%%-*}" != "$(uname -m)" ] || emulator='env'
+    emulated_cpu=baseline
+    case $triplet in
+    "$(uname -m)"-*) emulator='env' ;;
+    aarch64-*) emulated_cpu=neon ;;
+    i686-*) emulator='qemu-i386' ;;
+    esac
     for tool in "$triplet-gcc" "$emulator" apt-get flock; do
         command -v "$tool" >/dev/null || skip "no $tool on this machine"
     done
@@ -31,7 +36,7 @@ _make_there() {
 # too, which as "gcc" in ./bin is the one for it, and knows no native CPU.
 emulated() {
     [ -e bin/gcc ] || _make_compiler
-    PATH=$PWD/bin:$PATH QEMU_LD_PREFIX=/usr/$triplet EIGENTENSOR_CPU=neon \
+    PATH=$PWD/bin:$PATH QEMU_LD_PREFIX=/usr/$triplet EIGENTENSOR_CPU=$emulated_cpu \
         "$emulator" "$@"
 }
 _make_compiler() {

@@ -1,29 +1,35 @@
 #!/bin/sh
-# sysroot_musl.sh TRIPLET FOLDER: what the command links, for musl, built from the sources of
-# Debian's packages: headers and static libraries, in FOLDER. Needs musl-gcc (Debian: musl-tools),
+# sysroot_sources.sh TRIPLET FOLDER: what the command links, built from the sources of Debian's
+# packages: headers and static libraries, in FOLDER. For machines that the release of Debian has no
+# packages for, by their cross compiler; and for musl, by musl-gcc (Debian: musl-tools). Needs
 # dpkg-source (dpkg-dev), apt and a network, and no root; sysroot.sh calls it, once.
 set -eu
 
-triplet=${1:?usage: sysroot_musl.sh TRIPLET FOLDER}
-folder=${2:?usage: sysroot_musl.sh TRIPLET FOLDER}
-[ "${triplet%%-*}" = "$(uname -m)" ] || {
-    echo "sysroot_musl.sh: $triplet: musl-gcc compiles for $(uname -m) alone; name a folder that" \
-        "has the libraries: make CROSS=$triplet SYSROOT=FOLDER" >&2
-    exit 1
-}
-for tool in musl-gcc dpkg-source apt-get; do
-    command -v $tool >/dev/null || { echo "sysroot_musl.sh: no $tool here" >&2 && exit 1; }
+triplet=${1:?usage: sysroot_sources.sh TRIPLET FOLDER}
+folder=${2:?usage: sysroot_sources.sh TRIPLET FOLDER}
+cpu=${triplet%%-*} cc=$triplet-gcc ar=$triplet-ar
+case $triplet in *-linux-musl)
+    [ "$cpu" = "$(uname -m)" ] || {
+        echo "sysroot_sources.sh: $triplet: musl-gcc compiles for $(uname -m) alone; name a" \
+            "folder that has the libraries: make CROSS=$triplet SYSROOT=FOLDER" >&2
+        exit 1
+    }
+    cc=musl-gcc ar=ar
+    ;;
+esac
+for tool in "$cc" "$ar" dpkg-source apt-get; do
+    command -v "$tool" >/dev/null || { echo "sysroot_sources.sh: no $tool here" >&2 && exit 1; }
 done
 
 . scripts/apt_apart.sh
 apt_apart "$folder/apt" deb-src "$(dpkg --print-architecture)"
 lib=$(mkdir -p "$folder/usr/lib" && realpath "$folder/usr/lib")
 include=$(mkdir -p "$folder/usr/include" && realpath "$folder/usr/include")
-compile='musl-gcc -O2 -fPIC -w'
+compile="$cc -O2 -fPIC -w"
 
 fail() {
     tail -n 40 "$apt/log" >&2
-    echo "sysroot_musl.sh: $1" >&2
+    echo "sysroot_sources.sh: $1" >&2
     exit 1
 }
 
@@ -42,7 +48,8 @@ archive() (
     name=$1 options=$2
     shift 2
     # shellcheck disable=SC2086  # words of a command
-    $compile $options -c "$@" >>"$apt/log" 2>&1 && ar rcsD "$lib/lib$name.a" ./*.o
+    $compile $options -c "$@" >>"$apt/log" 2>&1 &&
+        "$ar" rcsD "$lib/lib$name.a" ./*.o
 )
 
 # One function a library, called in the folder of its sources.
@@ -67,11 +74,11 @@ build_png() {
 
 # nettle's big integers are its own, so that libgmp has nothing to give.
 build_nettle() {
-    ./configure --quiet --host="$triplet" CC='musl-gcc -w' CFLAGS='-O2 -fPIC' --enable-mini-gmp \
+    ./configure --quiet --host="$triplet" CC="$cc -w" CFLAGS='-O2 -fPIC' --enable-mini-gmp \
         --disable-assembler --disable-shared --disable-openssl --disable-documentation \
         >>"$apt/log" 2>&1 && make libnettle.a libhogweed.a >>"$apt/log" 2>&1 &&
         cp libnettle.a libhogweed.a "$lib" && mkdir -p "$include/nettle" &&
-        cp ./*.h "$include/nettle" && rm "$include/nettle/config.h" && ar rcsD "$lib/libgmp.a"
+        cp ./*.h "$include/nettle" && rm "$include/nettle/config.h" && "$ar" rcsD "$lib/libgmp.a"
 }
 
 build_protobuf_c() {
@@ -80,7 +87,8 @@ build_protobuf_c() {
 }
 
 build_tcc() {
-    sh ./configure --cc=musl-gcc --config-musl --extra-cflags='-O2 -fPIC' >>"$apt/log" 2>&1 &&
+    sh ./configure --cc="$cc" --ar="$ar" --config-musl --extra-cflags='-O2 -fPIC' \
+        >>"$apt/log" 2>&1 &&
         make libtcc.a >>"$apt/log" 2>&1 && cp libtcc.a "$lib" && cp libtcc.h "$include"
 }
 
@@ -95,12 +103,12 @@ add() {
     (cd "$1" && $2) || fail "$1: does not build"
 }
 
-apt_get update >"$apt/log" 2>&1 || echo "sysroot_musl.sh: not all lists came: $apt/log" >&2
+apt_get update >"$apt/log" 2>&1 || echo "sysroot_sources.sh: not all lists came: $apt/log" >&2
 cd "$apt"
 add zlib build_zlib
 add libpng1.6 build_png
 add jansson build_jansson
 add nettle build_nettle
 add protobuf-c build_protobuf_c
-add tcc build_tcc
+[ "$cc" != musl-gcc ] || add tcc build_tcc # whose code for others was not tested
 rm -rf "$apt"
