@@ -63,6 +63,7 @@ struct emit_backend {
 
 struct emit_threads {
     const char *(*function)(struct emitter *emitter, const char *name);
+    void (*begin)(struct emitter *emitter); /* of any function's body */
     void (*kernel)(struct emitter *emitter, const struct kernel *kernel);
     void (*whole)(struct emitter *emitter, const struct kernel *kernel);
     const char *(*launch)(struct emitter *emitter, const struct kernel *kernel,

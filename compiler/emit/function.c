@@ -39,6 +39,8 @@ void emit_signature(struct emitter *emitter, const char *how, const char *name, 
                        threads ? arena_format(arena, "%s(", threads->function(emitter, name))
                                : arena_format(arena, "static %svoid %s(", how, name),
                        count, parameters, more);
+    if (threads)
+        threads->begin(emitter);
 }
 
 static const char *more_parameters(struct emitter *emitter, const struct kernel *kernel) {

@@ -14,7 +14,8 @@
 static const char keywords[] =
     " alignas alignof and and_eq asm auto bitand bitor bool break case catch char class "
     "co_await co_return co_yield complex compl concept const const_cast consteval constexpr "
-    "constinit continue contract_assert contract_bytes contract_tile contract_window cuda_stream "
+    "constinit continue contract_assert contract_bytes contract_line contract_tile "
+    "contract_window cuda_stream "
     "blockDim blockIdx decltype default delete do double dynamic_cast else "
     "enum explicit export extern false float for friend goto gridDim if imaginary import inline "
     "int "
@@ -23,7 +24,7 @@ static const char keywords[] =
     "sizeof static static_assert static_cast struct switch template this threadIdx thread_local "
     "throw "
     "true try typedef typeid typename typeof typeof_unqual union unsigned using virtual void "
-    "volatile warpSize while xor xor_eq ";
+    "volatile wait_for_kernels warpSize while xor xor_eq ";
 
 /* Macros of headers, and of compilers for some system or machine. */
 static const char macros[] =

@@ -37,6 +37,7 @@ EMBED(template_versions, "templates/versions.h");
 EMBED(template_cuda, "templates/cuda/cuda.h");
 EMBED(template_cuda_contract, "templates/cuda/contract.h");
 EMBED(template_cuda_contract_bytes, "templates/cuda/contract_bytes.h");
+EMBED(template_cuda_contract_line, "templates/cuda/contract_line.h");
 EMBED(template_cuda_contract_window, "templates/cuda/contract_window.h");
 
 static const char section_mark[] = "//: section ";

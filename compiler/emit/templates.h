@@ -21,7 +21,7 @@ extern const char template_byte_order[], template_exact[], template_bits[], temp
     template_versions[];
 extern const char template_tile_small[];
 extern const char template_cuda[], template_cuda_contract[], template_cuda_contract_bytes[],
-    template_cuda_contract_window[];
+    template_cuda_contract_line[], template_cuda_contract_window[];
 
 enum { MAX_SECTIONS = 512 };
 

@@ -120,6 +120,8 @@ bool cuda_compile(const struct compiled *compiled, const struct cuda_device *dev
         if (good && path)
             keep(path, folder, modules);
     }
+    if (good)
+        modules->compute = device->compute;
     arena_free(&arena);
     return good;
 }

@@ -20,6 +20,7 @@ struct cuda_code {
     void *context, *stream, *done; /* `done`: an event */
     void *modules[MOST_CUDA_MODULES];
     int module_count, device;
+    bool overlaps;    /* kernels wait for those before by themselves */
     void **functions; /* by kernel of the plan; NULL: it is part of another */
     void **arguments; /* of the kernel that has most, which point to: */
     uint64_t *values;
@@ -56,10 +57,16 @@ static size_t bytes_of(const struct cuda_tensor *tensor, int64_t batch) {
 
 /* ---- Launches ---- */
 
+enum {
+    FIRST_VERSION = 12030, /* of the driver, whose graphs know of kernels that overlap; */
+    FIRST_COMPUTE = 90,    /* of code whose kernels wait by themselves */
+};
+
 struct launching {
     struct cuda_code *code;
     const uint64_t *addresses; /* of inputs, then of outputs */
     int64_t batch, first;      /* image of the block at hand */
+    bool launched;             /* a kernel, which others follow */
     void *stream;
     struct et_error *error;
 };
@@ -86,21 +93,31 @@ static uint64_t address_of(const struct launching *launching,
     unreachable();
 }
 
-static bool launch(const struct launching *launching, int at) {
+/* A kernel behind another may begin before that has ended, up to where it waits for it
+ * (wait_for_kernels in templates/cuda/cuda.h). */
+static bool launch(struct launching *launching, int at) {
     const struct cuda_code *code = launching->code;
     const struct cuda_kernel *kernel = &code->plan->kernels[at];
     const struct launch *launch = &kernel->launch;
     for (int i = 0; i < launch->count; i++)
         code->values[i] = address_of(launching, &launch->arguments[i]);
+    const struct cuda_launch_attribute overlaps = {.which = PROGRAMMATIC_SERIALIZATION,
+                                                   .allowed = 1};
+    const struct cuda_launch config = {
+        .blocks = {(unsigned)launch->blocks, 1, 1},
+        .threads = {(unsigned)launch->threads, 1, 1},
+        .stream = launching->stream,
+        .attributes = &overlaps,
+        .attribute_count = code->overlaps && launching->launched,
+    };
+    launching->launched = true;
     return cuda_check(code->driver,
-                      code->driver->launch(code->functions[at], (unsigned)launch->blocks, 1, 1,
-                                           (unsigned)launch->threads, 1, 1, 0, launching->stream,
-                                           code->arguments, NULL),
+                      code->driver->launch(&config, code->functions[at], code->arguments, NULL),
                       kernel->name, launching->error);
 }
 
 /* The kernels of the block of so many images; 0: of all, where there is no batch axis. */
-static bool launch_kernels(const struct launching *launching, int64_t images) {
+static bool launch_kernels(struct launching *launching, int64_t images) {
     const struct cuda_plan *plan = launching->code->plan;
     bool good = true;
     for (int i = 0; good && i < plan->kernel_count; i++)
@@ -478,6 +495,8 @@ struct cuda_code *cuda_code_new(const struct cuda_device *device, const struct c
     *code = (struct cuda_code){.driver = device->driver,
                                .context = device->context,
                                .device = device->device,
+                               .overlaps = device->version >= FIRST_VERSION &&
+                                           modules->compute >= FIRST_COMPUTE,
                                .plan = plan};
     pthread_mutex_init(&code->lock, NULL);
     bool good = make_tables(code) || et_fail(error, "out of memory");

@@ -13,7 +13,7 @@
 /* Machine code of a text's kernels, each of which is in one of the modules. */
 enum { MOST_CUDA_MODULES = 32 };
 struct cuda_modules {
-    int count;
+    int count, compute; /* 90: compiled for compute capability 9.0 */
     const char *codes[MOST_CUDA_MODULES];
     size_t bytes[MOST_CUDA_MODULES];
     int kernel_count;

@@ -5,6 +5,22 @@
 
 #include "compiler/base/base.h"
 
+/* What a launch is told, as the driver has it (CUlaunchConfig, CUlaunchAttribute). */
+enum { PROGRAMMATIC_SERIALIZATION = 6 };
+struct cuda_launch_attribute {
+    int which, none;
+    union {
+        int allowed;
+        char room[64];
+    };
+};
+struct cuda_launch {
+    unsigned blocks[3], threads[3], shared;
+    void *stream;
+    const struct cuda_launch_attribute *attributes;
+    unsigned attribute_count;
+};
+
 struct cuda_driver {
 #define DRIVER(name, symbol, parameters) int(*name) parameters;
 #define COMPILER(name, parameters)

@@ -34,6 +34,7 @@ struct cuda_code *cuda_program_open(const struct cuda_program *program, int size
         return NULL;
     const struct cuda_program_size *at = &program->sizes[size];
     struct cuda_modules modules = code->modules;
+    modules.compute = code->compute;
     modules.module_of += at->first_kernel;
     modules.kernel_count -= at->first_kernel;
     return cuda_code_new(device, &at->plan, &modules, error);

@@ -50,9 +50,10 @@ template <class A> struct tile_same<A, A> { static const bool value = true; };
 // DEPTH steps of the sum are in shared memory at once. In global memory neighbours are those of
 // neighbouring steps (ALONG), or neighbouring rows in the same step; WIDTH of them are copied
 // together, which begin at a multiple of that many elements. In shared memory neighbours are those
-// of neighbouring steps too (BY_STEPS), or rows: a thread loads a group of neighbours at once.
+// of neighbouring steps too (BY_STEPS), or rows: a thread loads a group of neighbours at once. Of
+// the block, BLOCK_THREADS bring all that, from FIRST_THREAD on.
 template <class SUM, class ELEMENT, int BLOCK_THREADS, int SIDE, int THREADS, int DEPTH, bool ALONG,
-          int WIDTH, bool BY_STEPS>
+          int WIDTH, bool BY_STEPS, int FIRST_THREAD = 0>
 struct tile_side {
     static const int SUMS = SIDE / THREADS, GROUP = tile_group<SUM>::WIDTH;
     static_assert(WIDTH == 1 || ALONG == BY_STEPS, "what is copied together stays so");
@@ -67,11 +68,11 @@ struct tile_side {
     static const int STEPS = ALONG ? 1 : (DEPTH + APART - 1) / APART;
     typedef SUM share[PLACES][STEPS]; // on its way through registers, where types differ
     static inline int place(int i) {
-        const int thread = (int)threadIdx.x;
+        const int thread = (int)threadIdx.x - FIRST_THREAD;
         return ALONG ? thread / LANES + APART * i : WIDTH * (thread % LANES + LANES * i);
     }
     static inline int step(int i) {
-        const int thread = (int)threadIdx.x;
+        const int thread = (int)threadIdx.x - FIRST_THREAD;
         return ALONG ? WIDTH * (thread % LANES) : thread / LANES + APART * i;
     }
     // Where in shared memory an element is.

@@ -33,6 +33,22 @@ typedef unsigned long uint64_t;
 #define DEVICE static __device__ inline // a function that kernels call
 #define restrict __restrict__
 
+//: section wait_for_kernels
+// A kernel may begin while the one before it still runs: what that stored is there behind this.
+static inline void wait_for_kernels(void) {
+#if defined __CUDA_ARCH__ && __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+//: section let_next_begin
+// When all blocks have come here, those of the next kernel take the room that is left.
+static inline void let_next_begin(void) {
+#if defined __CUDA_ARCH__ && __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+
 //: section round_instruction
 // Rounding to integers is one, too.
 #define ROUND_OF_FLOATS

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/backend/cuda_library.h"
 #include "tests/support/on_cpu.h"
 
 enum { GOOD = 0, INVALID = 1, NO_MEMORY = 2, NO_DEVICE = 100, NOT_FOUND = 500, FAILED = 719 };
@@ -355,15 +356,23 @@ static int run(const struct node *node) {
     return on_cpu_error() ? FAILED : GOOD;
 }
 
-EXPORT int cuLaunchKernel(void *function, unsigned blocks, unsigned blocks_y, unsigned blocks_z,
-                          unsigned threads, unsigned threads_y, unsigned threads_z, unsigned shared,
-                          void *of, void **arguments, void **extra) {
-    struct stream *stream = of;
+/* Kernels may overlap as far as they wait for each other: here none does. */
+static bool is_good(const struct cuda_launch *launch) {
+    const struct cuda_launch_attribute *attributes = launch->attributes;
+    return launch->blocks[1] == 1 && launch->blocks[2] == 1 && launch->threads[1] == 1 &&
+           launch->threads[2] == 1 && !launch->shared && launch->attribute_count <= 1 &&
+           (!launch->attribute_count ||
+            (attributes->which == PROGRAMMATIC_SERIALIZATION && attributes->allowed == 1));
+}
+
+EXPORT int cuLaunchKernelEx(const struct cuda_launch *launch, void *function, void **arguments,
+                            void **extra) {
+    struct stream *stream = launch->stream;
     struct node *node = calloc(1, sizeof *node);
-    if (!node || !depth || !function || blocks_y != 1 || blocks_z != 1 || threads_y != 1 ||
-        threads_z != 1 || shared || extra)
+    if (!node || !depth || !function || !is_good(launch) || extra)
         return INVALID;
-    *node = (struct node){.function = function, .blocks = blocks, .threads = threads};
+    *node = (struct node){
+        .function = function, .blocks = launch->blocks[0], .threads = launch->threads[0]};
     for (int i = 0; i < node->function->count(); i++)
         memcpy(&node->values[i], arguments[i], sizeof node->values[i]);
     if (stream && stream->captured) {

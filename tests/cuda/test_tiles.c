@@ -17,17 +17,19 @@ static const struct product {
     bool turned;
     const char *tile; /* what the text has; NULL: no tile */
 } products[] = {
-    {DTYPE_FLOAT32, 1, 1, 300, 1000, false, "contract_tile<4, "},
-    {DTYPE_FLOAT32, 1, 1, 301, 70, true, "contract_tile<4, "},
-    {DTYPE_FLOAT32, 1, 3, 64, 10, true, "contract_tile<4, "},
+    {DTYPE_FLOAT32, 1, 1, 300, 1000, false, "contract_line<1, "},
+    {DTYPE_FLOAT32, 1, 1, 301, 70, true, "contract_line<1, "},
+    {DTYPE_FLOAT32, 1, 3, 64, 10, true, "contract_line<4, "},
+    {DTYPE_FLOAT32, 1, 2, 257, 130, false, "contract_line<2, "},
+    {DTYPE_FLOAT32, 1, 4, 65, 32801, false, "contract_tile<4, "},
     {DTYPE_FLOAT32, 1, 64, 40, 64, false, "contract_tile<"},
     {DTYPE_FLOAT32, 1, 257, 100, 258, false, "contract_tile<"},
     {DTYPE_FLOAT32, 1, 512, 33, 512, true, "contract_tile<"},
-    {DTYPE_FLOAT32, 1, 1300, 24, 1100, false, ", 8, 8, true, 4, true, false, 4, false, float>"},
+    {DTYPE_FLOAT32, 1, 1300, 24, 1100, false, ", 8, 8, true, 1, false, false, 4, false, float>"},
     {DTYPE_FLOAT32, 1, 1300, 18, 1101, true, ", 8, 8, true, 1, true, true, 1, true, float>"},
     {DTYPE_FLOAT32, 5, 60, 36, 100, true, "contract_tile<"},
     {DTYPE_FLOAT64, 2, 100, 70, 66, false, "contract_tile<"},
-    {DTYPE_FLOAT64, 1, 1, 130, 90, true, "contract_tile<4, "},
+    {DTYPE_FLOAT64, 1, 1, 130, 90, true, "contract_line<1, "},
     {DTYPE_INT32, 1, 90, 64, 130, false, "contract_tile<"},
     {DTYPE_INT8, 1, 90, 65, 130, true, ", 2, "},
     {DTYPE_UINT8, 3, 40, 32, 50, false, ", 2, "},
@@ -77,20 +79,39 @@ Test(cuda_tiles, products, .timeout = 300) {
         check(&products[i]);
 }
 
-/* What templates/cuda/contract.h asks of a tile. */
-static void check_tile(const struct product *product, const char *text) {
-    static const char name[] = "contract_tile<";
-    int rows, columns, steps, stages, row_sums, column_sums, widths[2];
-    char along[2][6], by_steps[2][6];
+/* Where a template of that name is used; NULL: nowhere. */
+static const char *use_of(const char *text, const char *name) {
     const char *at = strstr(text, name);
-    while (at && !(at[sizeof name - 1] >= '1' && at[sizeof name - 1] <= '9'))
+    while (at && !(at[strlen(name)] >= '1' && at[strlen(name)] <= '9'))
         at = strstr(at + 1, name); /* not where it is defined */
+    return at ? at + strlen(name) : NULL;
+}
+
+/* What templates/cuda/contract_line.h asks of a tile. */
+static void check_line(const char *text) {
+    int rows, columns, steps, stages, threads;
+    char along[6];
+    const char *at = use_of(text, "contract_line<");
     if (!at)
         return;
-    cr_assert_eq(sscanf(at + sizeof name - 1,
-                        "%d, %d, %d, %d, %d, %d, %5[a-z], %d, %5[a-z], %5[a-z], %d, %5[a-z]", &rows,
-                        &columns, &steps, &stages, &row_sums, &column_sums, along[0], &widths[0],
-                        by_steps[0], along[1], &widths[1], by_steps[1]),
+    cr_assert_eq(sscanf(at, "%d, %d, %d, %d, %d, %*5[a-z], %*d, %5[a-z]", &rows, &columns, &steps,
+                        &stages, &threads, along),
+                 6);
+    const int panel = along[0] == 't' ? columns * (steps + 4) : steps * (columns + 4);
+    const int bytes = 4 * stages * (panel + rows * (steps + 4));
+    cr_expect(rows * columns <= threads && stages >= 2 && bytes <= 48 * 1024, "%.80s", at);
+}
+
+/* What templates/cuda/contract.h asks of a tile. */
+static void check_tile(const struct product *product, const char *text) {
+    int rows, columns, steps, stages, row_sums, column_sums, widths[2];
+    char along[2][6], by_steps[2][6];
+    const char *at = use_of(text, "contract_tile<");
+    if (!at)
+        return;
+    cr_assert_eq(sscanf(at, "%d, %d, %d, %d, %d, %d, %5[a-z], %d, %5[a-z], %5[a-z], %d, %5[a-z]",
+                        &rows, &columns, &steps, &stages, &row_sums, &column_sums, along[0],
+                        &widths[0], by_steps[0], along[1], &widths[1], by_steps[1]),
                  12);
     const int threads = rows / row_sums * (columns / column_sums), sides[] = {rows, columns};
     int bytes = 0;
@@ -122,6 +143,7 @@ Test(cuda_tiles, shapes_are_sound, .timeout = 300) {
         struct compiled *compiled = graph ? compile(graph, &options, &error) : NULL;
         cr_assert(compiled, "%s", error.message);
         check_tile(&product, compiled->source);
+        check_line(compiled->source);
         compiled_free(compiled);
         graph_free(graph);
     }

@@ -2,6 +2,8 @@
  * nodes 1 */
 KERNEL __launch_bounds__(256)
 k01_copy(const float *restrict x, float *restrict t1) {
+    let_next_begin();
+    wait_for_kernels();
     if (blockIdx.x < 1) {
         const long point0 = 256L * blockIdx.x + threadIdx.x;
         if (point0 < 42) {
@@ -46,6 +48,7 @@ k01_copy(const float *restrict x, float *restrict t1) {
 KERNEL __launch_bounds__(64, 8)
 k02_contract_relu(const float *restrict t1, const float *restrict weight,
         const float *restrict bias, float *restrict y) {
+    wait_for_kernels();
     contract_tile<8, 8, 8, 4, 1, 1, true, 1, true, false, 1, true, float>(
         blockIdx.x, 8, 144, 27,
         weight,

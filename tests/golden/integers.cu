@@ -2,6 +2,8 @@
  * nodes 5 6 7 8 9 10 11 */
 KERNEL __launch_bounds__(256)
 k01_sum(const int32_t *restrict x, const int32_t *restrict y, int64_t *restrict y_2) {
+    let_next_begin();
+    wait_for_kernels();
     const long point0 = 256L * blockIdx.x + threadIdx.x;
     if (point0 < 1) {
         int64_t total1 = 0;

@@ -37,6 +37,13 @@ typedef unsigned long uint64_t;
 #define DEVICE static __device__ inline // a function that kernels call
 #define restrict __restrict__
 
+// When all blocks have come here, those of the next kernel take the room that is left.
+DEVICE void let_next_begin(void) {
+#if defined __CUDA_ARCH__ && __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+
 // 0, of which compilers know nothing. They make a minimum of x < 0.0f ? x : 0.0f (NVRTC 13.0 does),
 // which is -0 for -0, and a maximum of -0.0f < x ? x : -0.0f, which is +0 for +0.
 DEVICE float f32_zero(void) {
@@ -87,9 +94,10 @@ template <class A> struct tile_same<A, A> { static const bool value = true; };
 // DEPTH steps of the sum are in shared memory at once. In global memory neighbours are those of
 // neighbouring steps (ALONG), or neighbouring rows in the same step; WIDTH of them are copied
 // together, which begin at a multiple of that many elements. In shared memory neighbours are those
-// of neighbouring steps too (BY_STEPS), or rows: a thread loads a group of neighbours at once.
+// of neighbouring steps too (BY_STEPS), or rows: a thread loads a group of neighbours at once. Of
+// the block, BLOCK_THREADS bring all that, from FIRST_THREAD on.
 template <class SUM, class ELEMENT, int BLOCK_THREADS, int SIDE, int THREADS, int DEPTH, bool ALONG,
-          int WIDTH, bool BY_STEPS>
+          int WIDTH, bool BY_STEPS, int FIRST_THREAD = 0>
 struct tile_side {
     static const int SUMS = SIDE / THREADS, GROUP = tile_group<SUM>::WIDTH;
     static_assert(WIDTH == 1 || ALONG == BY_STEPS, "what is copied together stays so");
@@ -104,11 +112,11 @@ struct tile_side {
     static const int STEPS = ALONG ? 1 : (DEPTH + APART - 1) / APART;
     typedef SUM share[PLACES][STEPS]; // on its way through registers, where types differ
     DEVICE int place(int i) {
-        const int thread = (int)threadIdx.x;
+        const int thread = (int)threadIdx.x - FIRST_THREAD;
         return ALONG ? thread / LANES + APART * i : WIDTH * (thread % LANES + LANES * i);
     }
     DEVICE int step(int i) {
-        const int thread = (int)threadIdx.x;
+        const int thread = (int)threadIdx.x - FIRST_THREAD;
         return ALONG ? WIDTH * (thread % LANES) : thread / LANES + APART * i;
     }
     // Where in shared memory an element is.
@@ -327,6 +335,135 @@ DEVICE void contract_tile(int block, int rows, int columns, int depth,
         }
     }
 }
+// A kernel may begin while the one before it still runs: what that stored is there behind this.
+DEVICE void wait_for_kernels(void) {
+#if defined __CUDA_ARCH__ && __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+// So many steps of a sum, whose operands lie in shared memory: one's side by side, the other's so
+// far APART. What comes next is loaded while some are added, so that additions wait for each other
+// only.
+template <int DEPTH, int APART, class SUM>
+DEVICE SUM line_steps(SUM sum, const SUM *a, const SUM *b) {
+    typedef tile_group<SUM> group;
+    enum { AT_ONCE = 16, WIDTH = group::WIDTH };
+    static_assert(DEPTH % AT_ONCE == 0, "as many at a time");
+    SUM as[2][AT_ONCE], bs[2][AT_ONCE];
+#pragma unroll
+    for (int k = 0; k < DEPTH + AT_ONCE; k += AT_ONCE) {
+        const int next = k / AT_ONCE % 2, now = 1 - next;
+#pragma unroll
+        for (int i = 0; k < DEPTH && i < AT_ONCE; i += WIDTH) {
+            const group a_group = *(const group *)&a[k + i];
+            const group b_group = APART == 1 ? *(const group *)&b[k + i] : a_group;
+#pragma unroll
+            for (int g = 0; g < WIDTH; g++) {
+                as[next][i + g] = a_group.element[g];
+                bs[next][i + g] = APART == 1 ? b_group.element[g] : b[APART * (k + i + g)];
+            }
+        }
+#pragma unroll
+        for (int i = 0; k > 0 && i < AT_ONCE; i++)
+            sum = tile_add(sum, as[now][i], bs[now][i]);
+    }
+    return sum;
+}
+
+// The same sums as contract_tile's, tiles of ROWS x COLUMNS. THREADS threads bring the operands,
+// and those of a warp more, which stands before them, add: a sum each. If that has too few for the
+// sums there is none, and the others add. Shared memory has room for STAGES times DEPTH steps. Rows
+// lie there by steps; columns do where they do in memory (PANEL_ALONG). Where the panel is there
+// BEFORE the kernels that this one follows have ended, its first stages are on their way while they
+// are waited for.
+template <int ROWS, int COLUMNS, int DEPTH, int STAGES, int THREADS, bool STREAM_ALONG,
+          int STREAM_WIDTH, bool PANEL_ALONG, int PANEL_WIDTH, bool BEFORE, class SUM, class STREAM,
+          class PANEL, class ROW_OF, class STREAM_STEP, class COLUMN_OF, class PANEL_STEP,
+          class STORE>
+DEVICE void contract_line(int block, int rows, int columns, int depth,
+                                 const STREAM *restrict stream, const PANEL *restrict panel,
+                                 ROW_OF row_of, STREAM_STEP stream_step, COLUMN_OF column_of,
+                                 PANEL_STEP panel_step, STORE store) {
+    enum { ADDING = ROWS * COLUMNS <= 32 ? 32 : 0 };
+    const bool brings = (int)threadIdx.x >= ADDING;
+    typedef tile_side<SUM, STREAM, THREADS, ROWS, ROWS, DEPTH, STREAM_ALONG, STREAM_WIDTH, true,
+                      ADDING>
+        stream_side;
+    typedef tile_side<SUM, PANEL, THREADS, COLUMNS, COLUMNS / tile_group<SUM>::WIDTH, DEPTH,
+                      PANEL_ALONG, PANEL_WIDTH, PANEL_ALONG, ADDING>
+        panel_side;
+    enum { APART = PANEL_ALONG ? 1 : panel_side::LENGTH };
+    static_assert(tile_same<SUM, STREAM>::value && tile_same<SUM, PANEL>::value,
+                  "nothing goes through registers");
+    __shared__ __align__(16) typename stream_side::lines streams[STAGES];
+    __shared__ __align__(16) typename panel_side::lines panels[STAGES];
+    const int across = (columns + COLUMNS - 1) / COLUMNS;
+    const int first_row = block / across * ROWS, first_column = block % across * COLUMNS;
+    const int row_count = rows - first_row < ROWS ? rows - first_row : ROWS;
+    const int column_count = columns - first_column < COLUMNS ? columns - first_column : COLUMNS;
+    decltype(row_of(0)) row_offsets[stream_side::PLACES];
+    decltype(column_of(0)) column_offsets[panel_side::PLACES];
+#pragma unroll
+    for (int p = 0; p < stream_side::PLACES; p++) {
+        const int place = stream_side::place(p);
+        row_offsets[p] = row_of(first_row + (place < row_count ? place : 0));
+    }
+#pragma unroll
+    for (int p = 0; p < panel_side::PLACES; p++) {
+        const int place = panel_side::place(p);
+        column_offsets[p] = column_of(first_column + (place < column_count ? place : 0));
+    }
+    typename stream_side::share stream_none = {};
+    typename panel_side::share panel_none = {};
+    const auto bring_stream = [&](int stage, int first) {
+        stream_side::begin(stream_none, streams[stage], stream, row_offsets, row_count, first,
+                           depth, stream_step);
+    };
+    const auto bring_panel = [&](int stage, int first) {
+        panel_side::begin(panel_none, panels[stage], panel, column_offsets, column_count, first,
+                          depth, panel_step);
+    };
+    // What is brought before goes with the first stage.
+#pragma unroll 1
+    for (int s = 0; BEFORE && brings && s < STAGES - 1; s++)
+        bring_panel(s, DEPTH * s);
+    if (BEFORE)
+        wait_for_kernels();
+#pragma unroll 1
+    for (int s = 0; brings && s < STAGES - 1; s++) {
+        bring_stream(s, DEPTH * s);
+        if (!BEFORE)
+            bring_panel(s, DEPTH * s);
+        copy_commit();
+    }
+    static_assert(ROWS * COLUMNS <= (ADDING ? ADDING : THREADS), "a sum has a thread");
+    const int row = (int)threadIdx.x / COLUMNS, column = (int)threadIdx.x % COLUMNS;
+    const bool adds = row < row_count && column < column_count;
+    SUM sum = 0;
+    int stage = 0, last = STAGES - 1;
+#pragma unroll 1
+    for (int done = 0; done < depth; done += DEPTH) {
+        copy_wait<STAGES - 2>();
+        __syncthreads();
+        if (brings) {
+            bring_stream(last, done + (STAGES - 1) * DEPTH);
+            bring_panel(last, done + (STAGES - 1) * DEPTH);
+            copy_commit();
+        }
+        const SUM *a = streams[stage][row], *b = panel_side::at(panels[stage], column, 0);
+        if (adds && done + DEPTH <= depth)
+            sum = line_steps<DEPTH, APART>(sum, a, b);
+        else if (adds) // a step more would not keep all bits, not even one of zeros
+#pragma unroll 1
+            for (int k = 0; k < depth - done; k++)
+                sum = tile_add(sum, a[k], b[APART * k]);
+        last = stage;
+        stage = stage + 1 < STAGES ? stage + 1 : 0;
+    }
+    if (adds)
+        store(first_row + row, first_column + column, sum);
+}
 // The bit pattern of a float32.
 DEVICE uint32_t f32_bits(float value) {
     uint32_t bits;
@@ -356,10 +493,11 @@ DEVICE float f32_greater_of(float a, float b) {
 
 /* t17 float32[4,48] = relu(sum over 64(x * tensor_0_weight) + tensor_0_bias)
  * nodes 8 12 16 17 */
-KERNEL __launch_bounds__(64, 8)
+KERNEL __launch_bounds__(160, 2)
 k01_contract_relu(const float *restrict x, const float *restrict tensor_0_weight,
         const float *restrict tensor_0_bias, float *restrict t17) {
-    contract_tile<4, 16, 64, 3, 1, 1, true, 4, true, true, 4, true, float>(
+    let_next_begin();
+    contract_line<4, 8, 64, 8, 128, true, 4, true, 4, true, float>(
         blockIdx.x, 4, 48, 64,
         x,
         tensor_0_weight,
@@ -383,10 +521,11 @@ k01_contract_relu(const float *restrict x, const float *restrict tensor_0_weight
 
 /* y float32[4,10] = sum over 48(t17 * tensor_1_weight) + tensor_1_bias
  * nodes 25 29 */
-KERNEL __launch_bounds__(64, 8)
+KERNEL __launch_bounds__(160, 2)
 k02_contract(const float *restrict t17, const float *restrict tensor_1_weight,
         const float *restrict tensor_1_bias, float *restrict y) {
-    contract_tile<4, 16, 16, 3, 1, 1, true, 4, true, true, 4, true, float>(
+    let_next_begin();
+    contract_line<4, 8, 16, 8, 128, true, 4, true, 4, true, float>(
         blockIdx.x, 4, 10, 48,
         t17,
         tensor_1_weight,
@@ -430,10 +569,10 @@ void golden_run(const struct golden_inputs *inputs, const struct golden_outputs 
         const void *weights, void *arena) {
     const char *constants = (const char *)weights;
     char *scratch = (char *)arena;
-    LAUNCH(k01_contract_relu, 3, 64, inputs->cuda_stream,
+    LAUNCH(k01_contract_relu, 6, 160, inputs->cuda_stream,
             inputs->x, (const float *)(constants + AT_tensor_0_weight),
             (const float *)(constants + AT_tensor_0_bias), (float *)(scratch + AT_t17));
-    LAUNCH(k02_contract, 1, 64, inputs->cuda_stream,
+    LAUNCH(k02_contract, 2, 160, inputs->cuda_stream,
             (const float *)(scratch + AT_t17), (const float *)(constants + AT_tensor_1_weight),
             (const float *)(constants + AT_tensor_1_bias), outputs->y);
 }

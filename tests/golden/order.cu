@@ -2,6 +2,8 @@
  * nodes 3 */
 KERNEL __launch_bounds__(256)
 k01_elementwise(const float *restrict x, float *restrict t3) {
+    let_next_begin();
+    wait_for_kernels();
     const long i0 = 256L * blockIdx.x + threadIdx.x;
     if (i0 < 40) {
         t3[i0] = -x[i0];
@@ -12,6 +14,7 @@ k01_elementwise(const float *restrict x, float *restrict t3) {
  * nodes 4 */
 KERNEL __launch_bounds__(256)
 k02_argsort(const float *restrict t3, int32_t *restrict t4) {
+    wait_for_kernels();
     const long i0 = 256L * blockIdx.x + threadIdx.x;
     if (i0 < 40) {
         const uint64_t key0 = f32_sort_key(t3[i0]);
@@ -28,6 +31,8 @@ k02_argsort(const float *restrict t3, int32_t *restrict t4) {
  * nodes 5 7 */
 KERNEL __launch_bounds__(256)
 k03_copy(const int32_t *restrict t4, const float *restrict x, float *restrict t8_2) {
+    let_next_begin();
+    wait_for_kernels();
     const long point0 = 256L * blockIdx.x + threadIdx.x;
     if (point0 < 200) {
         const long i0 = point0 / 5;
@@ -46,6 +51,7 @@ k03_copy(const int32_t *restrict t4, const float *restrict x, float *restrict t8
 KERNEL __launch_bounds__(256)
 k04_scatter_add(const float *restrict table, const int64_t *restrict p,
         const float *restrict t8_2, float *restrict y) {
+    wait_for_kernels();
     const long i0 = 256L * blockIdx.x + threadIdx.x;
     if (i0 < 5) {
         const long column0 = i0;

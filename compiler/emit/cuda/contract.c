@@ -213,7 +213,7 @@ bool emit_find_tile(struct emitter *emitter, const struct statement *statement, 
     tile->panel_side = side_of(emitter, tile, tile->panel, &tile->columns);
     if (!emit_choose_tile(emitter, nests, tile))
         return false;
-    if (nests == 1)
+    if (nests == 1 && !emit_choose_line(emitter, tile))
         emit_choose_window(emitter, begins_aligned(emitter, tile->panel->buffer), tile);
     return true;
 }
@@ -320,9 +320,13 @@ static void emit_sum_store(struct emitter *emitter, const struct statement *stat
     emit_line(emitter, "});");
 }
 
+static const char *truth(bool is_so) {
+    return is_so ? "true" : "false";
+}
+
 static const char *side_text(struct emitter *emitter, const struct operand_side *side) {
-    return arena_format(emitter->ir->arena, "%s, %d, %s", side->along ? "true" : "false",
-                        side->width, side->by_steps ? "true" : "false");
+    return arena_format(emitter->ir->arena, "%s, %d, %s", truth(side->along), side->width,
+                        truth(side->by_steps));
 }
 
 /* What begins the call. */
@@ -331,12 +335,17 @@ static void begin_tile(struct emitter *emitter, const struct thread_tile *tile) 
     if (tile->bytes)
         emit_line(emitter, "contract_bytes<%d, %d, %d, %d, %d, %d, %d, %s, %d, %s, %d>(",
                   tile->tile_rows, tile->tile_columns, tile->steps, tile->stages, tile->row_warps,
-                  tile->column_warps, tile->depth_warps, stream->along ? "true" : "false",
-                  stream->width, panel->along ? "true" : "false", panel->width);
+                  tile->column_warps, tile->depth_warps, truth(stream->along), stream->width,
+                  truth(panel->along), panel->width);
     else if (tile->taps)
         emit_line(emitter, "contract_window<%d, %d, %d, %d, %d, %d, %d>(", tile->tile_rows,
                   tile->tile_fours, tile->steps, tile->stages, tile->taps, tile->stride,
                   panel->width);
+    else if (tile->line)
+        emit_line(emitter, "contract_line<%d, %d, %d, %d, %d, %s, %d, %s, %d, %s, %s>(",
+                  tile->tile_rows, tile->tile_columns, tile->steps, tile->stages, LINE_THREADS,
+                  truth(stream->along), stream->width, truth(panel->along), panel->width,
+                  truth(tile->before), dtype_facts[tile->sum->dtype].c_type);
     else
         emit_line(emitter, "contract_tile<%d, %d, %d, %d, %d, %d, %s, %s, %s>(",
                   tile->thread_rows * tile->row_sums, tile->thread_columns * tile->column_sums,
@@ -372,6 +381,7 @@ void emit_thread_tile(struct emitter *emitter, const struct statement *statement
     struct statement *const nest[] = {(struct statement *)statement};
     sections_want(&emitter->sections, tile->bytes  ? "contract_bytes"
                                       : tile->taps ? "contract_window"
+                                      : tile->line ? "contract_line"
                                                    : "contract_tile");
     emit_begin_statements(emitter, nest, 1);
     if (tile->apart.count) {

@@ -21,6 +21,19 @@ static const char *function(struct emitter *emitter, const char *name) {
                : arena_format(arena, "KERNEL __launch_bounds__(%d)\n%s", threads, name);
 }
 
+static void begin(struct emitter *emitter) {
+    if (!emitter->is_entry)
+        return;
+    if (emitter->few_blocks) {
+        sections_want(&emitter->sections, "let_next_begin");
+        emit_line(emitter, "let_next_begin();");
+    }
+    if (emitter->waits_later)
+        return;
+    sections_want(&emitter->sections, "wait_for_kernels");
+    emit_line(emitter, "wait_for_kernels();");
+}
+
 static const char *launch(struct emitter *emitter, const struct kernel *kernel,
                           struct launch *launch) {
     const struct statement *first = kernel->statements[0];
@@ -54,6 +67,7 @@ static void wait(struct emitter *emitter) {
 
 static const struct emit_threads threads = {
     .function = function,
+    .begin = begin,
     .kernel = emit_thread_kernel,
     .whole = emit_thread_whole,
     .launch = launch,
@@ -84,8 +98,11 @@ static void declare_array(struct emitter *emitter, const char *type, const char 
     emit_line(emitter, "%s %s[%s];", type, name, count);
 }
 
-static const char *const templates[] = {template_cuda, template_cuda_contract,
-                                        template_cuda_contract_bytes, template_cuda_contract_window,
+static const char *const templates[] = {template_cuda,
+                                        template_cuda_contract,
+                                        template_cuda_contract_bytes,
+                                        template_cuda_contract_line,
+                                        template_cuda_contract_window,
                                         NULL};
 
 const struct emit_backend emit_cuda = {

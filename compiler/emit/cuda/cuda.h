@@ -6,6 +6,7 @@
 
 enum {
     BLOCK_THREADS = 256, /* that run together, share memory and can wait for each other */
+    LINE_THREADS = 128,  /* of a block that contracts few rows: they bring operands */
     WARP_THREADS = 32,   /* of these, that do so at little cost */
 };
 
@@ -69,6 +70,8 @@ struct thread_tile {
     int threads;                              /* of a block */
     int thread_rows, thread_columns;          /* of these */
     int row_sums, column_sums;                /* of a thread */
+    bool line;                                /* of few rows: */
+    bool before;                              /* the panel is there before other kernels ran */
     bool bytes;                               /* both operands are of 8 bits: instead of these */
     int tile_rows, tile_columns;              /* sums of a block, */
     int row_warps, column_warps, depth_warps; /* which warps share, or steps of them */
@@ -95,6 +98,11 @@ void emit_thread_tile(struct emitter *emitter, const struct statement *statement
 
 /* Chooses the shape of a tile whose operands are known. False where none fits. */
 bool emit_choose_tile(const struct emitter *emitter, int nests, struct thread_tile *tile);
+
+/* ---- line.c ---- */
+
+/* Takes a tile of few rows instead of one that was chosen, where it is one. */
+bool emit_choose_line(const struct emitter *emitter, struct thread_tile *tile);
 
 /* ---- window.c ---- */
 

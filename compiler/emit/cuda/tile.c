@@ -9,6 +9,7 @@ enum {
     GROUP_BYTES = 16,   /* that one instruction loads, and the most that one copies */
     RESERVED = 1024,    /* of shared memory, for other use */
     MANY_SUMS = 32,     /* of a thread, which gets more registers for them */
+    MOST_SUMS = 64,     /* of a thread, whose operands take all other registers */
     FEW_ROWS = 4,       /* which have thread shapes of their own, */
     SHAPES_FOR_FEW = 3, /* the last of those below; */
     MOST_DEPTH = 64,    /* of all others */
@@ -120,6 +121,23 @@ static bool set_shape(struct thread_tile *tile, const int *threads, const int *s
     return choose_stages(tile, shared);
 }
 
+/* Where a thread has so many sums that several steps of its operands take registers that others
+ * need, and there are blocks enough to run meanwhile, it loads rows of one step. */
+static void load_rows(const struct emitter *emitter, struct thread_tile *tile, int64_t shared) {
+    struct thread_tile rows = *tile;
+    struct operand_side *const sides[] = {&rows.stream_side, &rows.panel_side};
+    if (tile->row_sums * tile->column_sums < MOST_SUMS ||
+        all_blocks(tile) <= emitter->ir->target->gpu->multiprocessors)
+        return;
+    for (int i = 0; i < 2; i++)
+        if (sides[i]->along) {
+            sides[i]->by_steps = false;
+            sides[i]->width = 1;
+        }
+    if (choose_stages(&rows, shared))
+        *tile = rows;
+}
+
 bool emit_choose_tile(const struct emitter *emitter, int nests, struct thread_tile *tile) {
     const int64_t shared = (emitter->ir->target->gpu->shared - RESERVED) / nests;
     struct thread_tile best = *tile;
@@ -146,6 +164,8 @@ bool emit_choose_tile(const struct emitter *emitter, int nests, struct thread_ti
     }
     *tile = best;
     tile->time = least;
+    if (least < INFINITY)
+        load_rows(emitter, tile, shared);
     tile->blocks = all_blocks(tile) / tile->apart.extent;
     tile->least_blocks =
         (tile->row_sums * tile->column_sums >= MANY_SUMS ? 256 : 512) / tile->threads;

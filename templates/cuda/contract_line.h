@@ -1,0 +1,136 @@
+// Contractions of few rows by blocks of threads: most of the time goes into bringing the panel, so
+// all threads do that, and few of them add.
+//
+// The text is cut by tools: from one section line to the next (or to the end line) reaches one
+// section, and "needs" names the sections that must stand before it.
+
+#ifndef ET_TEMPLATES_CUDA_CONTRACT_LINE_H
+#define ET_TEMPLATES_CUDA_CONTRACT_LINE_H
+
+//: section contract_line needs contract_tile wait_for_kernels
+//: names line_steps
+// So many steps of a sum, whose operands lie in shared memory: one's side by side, the other's so
+// far APART. What comes next is loaded while some are added, so that additions wait for each other
+// only.
+template <int DEPTH, int APART, class SUM>
+static inline SUM line_steps(SUM sum, const SUM *a, const SUM *b) {
+    typedef tile_group<SUM> group;
+    enum { AT_ONCE = 16, WIDTH = group::WIDTH };
+    static_assert(DEPTH % AT_ONCE == 0, "as many at a time");
+    SUM as[2][AT_ONCE], bs[2][AT_ONCE];
+#pragma unroll
+    for (int k = 0; k < DEPTH + AT_ONCE; k += AT_ONCE) {
+        const int next = k / AT_ONCE % 2, now = 1 - next;
+#pragma unroll
+        for (int i = 0; k < DEPTH && i < AT_ONCE; i += WIDTH) {
+            const group a_group = *(const group *)&a[k + i];
+            const group b_group = APART == 1 ? *(const group *)&b[k + i] : a_group;
+#pragma unroll
+            for (int g = 0; g < WIDTH; g++) {
+                as[next][i + g] = a_group.element[g];
+                bs[next][i + g] = APART == 1 ? b_group.element[g] : b[APART * (k + i + g)];
+            }
+        }
+#pragma unroll
+        for (int i = 0; k > 0 && i < AT_ONCE; i++)
+            sum = tile_add(sum, as[now][i], bs[now][i]);
+    }
+    return sum;
+}
+
+// The same sums as contract_tile's, tiles of ROWS x COLUMNS. THREADS threads bring the operands,
+// and those of a warp more, which stands before them, add: a sum each. If that has too few for the
+// sums there is none, and the others add. Shared memory has room for STAGES times DEPTH steps. Rows
+// lie there by steps; columns do where they do in memory (PANEL_ALONG). Where the panel is there
+// BEFORE the kernels that this one follows have ended, its first stages are on their way while they
+// are waited for.
+template <int ROWS, int COLUMNS, int DEPTH, int STAGES, int THREADS, bool STREAM_ALONG,
+          int STREAM_WIDTH, bool PANEL_ALONG, int PANEL_WIDTH, bool BEFORE, class SUM, class STREAM,
+          class PANEL, class ROW_OF, class STREAM_STEP, class COLUMN_OF, class PANEL_STEP,
+          class STORE>
+static inline void contract_line(int block, int rows, int columns, int depth,
+                                 const STREAM *restrict stream, const PANEL *restrict panel,
+                                 ROW_OF row_of, STREAM_STEP stream_step, COLUMN_OF column_of,
+                                 PANEL_STEP panel_step, STORE store) {
+    enum { ADDING = ROWS * COLUMNS <= 32 ? 32 : 0 };
+    const bool brings = (int)threadIdx.x >= ADDING;
+    typedef tile_side<SUM, STREAM, THREADS, ROWS, ROWS, DEPTH, STREAM_ALONG, STREAM_WIDTH, true,
+                      ADDING>
+        stream_side;
+    typedef tile_side<SUM, PANEL, THREADS, COLUMNS, COLUMNS / tile_group<SUM>::WIDTH, DEPTH,
+                      PANEL_ALONG, PANEL_WIDTH, PANEL_ALONG, ADDING>
+        panel_side;
+    enum { APART = PANEL_ALONG ? 1 : panel_side::LENGTH };
+    static_assert(tile_same<SUM, STREAM>::value && tile_same<SUM, PANEL>::value,
+                  "nothing goes through registers");
+    __shared__ __align__(16) typename stream_side::lines streams[STAGES];
+    __shared__ __align__(16) typename panel_side::lines panels[STAGES];
+    const int across = (columns + COLUMNS - 1) / COLUMNS;
+    const int first_row = block / across * ROWS, first_column = block % across * COLUMNS;
+    const int row_count = rows - first_row < ROWS ? rows - first_row : ROWS;
+    const int column_count = columns - first_column < COLUMNS ? columns - first_column : COLUMNS;
+    decltype(row_of(0)) row_offsets[stream_side::PLACES];
+    decltype(column_of(0)) column_offsets[panel_side::PLACES];
+#pragma unroll
+    for (int p = 0; p < stream_side::PLACES; p++) {
+        const int place = stream_side::place(p);
+        row_offsets[p] = row_of(first_row + (place < row_count ? place : 0));
+    }
+#pragma unroll
+    for (int p = 0; p < panel_side::PLACES; p++) {
+        const int place = panel_side::place(p);
+        column_offsets[p] = column_of(first_column + (place < column_count ? place : 0));
+    }
+    typename stream_side::share stream_none = {};
+    typename panel_side::share panel_none = {};
+    const auto bring_stream = [&](int stage, int first) {
+        stream_side::begin(stream_none, streams[stage], stream, row_offsets, row_count, first,
+                           depth, stream_step);
+    };
+    const auto bring_panel = [&](int stage, int first) {
+        panel_side::begin(panel_none, panels[stage], panel, column_offsets, column_count, first,
+                          depth, panel_step);
+    };
+    // What is brought before goes with the first stage.
+#pragma unroll 1
+    for (int s = 0; BEFORE && brings && s < STAGES - 1; s++)
+        bring_panel(s, DEPTH * s);
+    if (BEFORE)
+        wait_for_kernels();
+#pragma unroll 1
+    for (int s = 0; brings && s < STAGES - 1; s++) {
+        bring_stream(s, DEPTH * s);
+        if (!BEFORE)
+            bring_panel(s, DEPTH * s);
+        copy_commit();
+    }
+    static_assert(ROWS * COLUMNS <= (ADDING ? ADDING : THREADS), "a sum has a thread");
+    const int row = (int)threadIdx.x / COLUMNS, column = (int)threadIdx.x % COLUMNS;
+    const bool adds = row < row_count && column < column_count;
+    SUM sum = 0;
+    int stage = 0, last = STAGES - 1;
+#pragma unroll 1
+    for (int done = 0; done < depth; done += DEPTH) {
+        copy_wait<STAGES - 2>();
+        __syncthreads();
+        if (brings) {
+            bring_stream(last, done + (STAGES - 1) * DEPTH);
+            bring_panel(last, done + (STAGES - 1) * DEPTH);
+            copy_commit();
+        }
+        const SUM *a = streams[stage][row], *b = panel_side::at(panels[stage], column, 0);
+        if (adds && done + DEPTH <= depth)
+            sum = line_steps<DEPTH, APART>(sum, a, b);
+        else if (adds) // a step more would not keep all bits, not even one of zeros
+#pragma unroll 1
+            for (int k = 0; k < depth - done; k++)
+                sum = tile_add(sum, a[k], b[APART * k]);
+        last = stage;
+        stage = stage + 1 < STAGES ? stage + 1 : 0;
+    }
+    if (adds)
+        store(first_row + row, first_column + column, sum);
+}
+//: end
+
+#endif
