@@ -1,10 +1,14 @@
-"""python bench/scale.py ENGINE WORKLOAD ROWS [TIMES]: how much of what single processes do side by
-side an engine of two workers does: dask, ray or spark over the workloads and Parquet files of
-examples/scale. Runs take turns; the engine is started once, and has run once. In rows per second,
-where the load of other processes shows, and in seconds of CPU of all processes, where it shows
-less. Needs psutil beside the engine."""
+"""python bench/scale.py ENGINE WORKLOAD ROWS [TIMES]
+python bench/scale.py all DIGITS TABLE [TIMES]
+
+How much of what single processes do side by side an engine of two workers does: dask, ray or spark
+over the workloads and Parquet files of examples/scale; with "all", each engine that is installed
+over both folders, one after another, as the table of docs/scale.md. Runs take turns; the engine is
+started once, and has run once. In rows per second, where the load of other processes shows, and in
+seconds of CPU of all processes, where it shows less. Needs psutil beside the engine."""
 
 import importlib
+import importlib.util
 import shutil
 import statistics
 import subprocess
@@ -19,6 +23,8 @@ from pyarrow import dataset
 SCALE = Path(__file__).resolve().parents[1] / "examples/scale"
 sys.path.insert(0, str(SCALE))
 from workloads import WORKLOADS  # noqa: E402
+
+ENGINES = {"dask": "distributed", "ray": "ray", "spark": "pyspark"}  # and what each needs
 
 WAITING = """
 import sys; sys.path.insert(0, sys.argv[1])
@@ -72,7 +78,26 @@ def cost(work, processes):
     return time.perf_counter() - since, cpu_of(processes()) - before
 
 
+def table(digits, rows, times="5"):
+    print("| rows | engine | two processes | engine | ratio | seconds of CPU |")
+    print("|---|---|--:|--:|--:|---|", flush=True)
+    failed = False
+    for workload, folder in (("digits", digits), ("table", rows)):
+        for engine, module in ENGINES.items():
+            if not importlib.util.find_spec(module):
+                print(f"{engine}: not installed", file=sys.stderr)
+                continue
+            done = subprocess.run([sys.executable, __file__, engine, workload, folder, times],
+                                  stdout=subprocess.PIPE, text=True)
+            failed |= done.returncode != 0
+            line = next((each for each in done.stdout.splitlines() if each.startswith("| ")), "")
+            print(line or f"| {workload} | {engine} | failed | | | |", flush=True)
+    return failed
+
+
 def main(engine, workload, rows, times="5"):
+    if engine == "all":
+        return table(workload, rows, times)
     module, scorer = importlib.import_module(f"with_{engine}"), WORKLOADS[workload]()
     count = dataset.dataset(rows).count_rows()
     with tempfile.TemporaryDirectory() as folder, module.start(2) as started:
@@ -95,16 +120,18 @@ def main(engine, workload, rows, times="5"):
                  for _ in range(int(times))]
         alone.end()
         digests = {scorer.result_digest(f"{folder}/{kind}", "id") for kind in ("engine", "alone")}
-    print()
-    for name, i in ((engine, 0), ("two processes", 2)):
-        times, cpus = zip(*(turn[i:i + 2] for turn in found))
-        print(f"{name:14} {count / statistics.median(times):12,.0f} rows/s "
-              f"{statistics.median(cpus):8.2f} s of CPU")
-    ratios = [statistics.median(turn[i + 2] / turn[i] for turn in found) for i in (0, 1)]
-    print(f"{'ratio':14} {ratios[0]:12.2f}        {ratios[1]:8.2f}")
+    def middle(i):
+        return statistics.median(turn[i] for turn in found)
+
+    ratio = statistics.median(turn[2] / turn[0] for turn in found)
+    print(f"\n| {count:,} {workload} | {engine} | {count / middle(2):,.0f} rows/s "
+          f"| {count / middle(0):,.0f} rows/s | {ratio:.2f} "
+          f"| {middle(3):.1f}, {engine} {middle(1):.1f} |")
     print(*digests)
     return len(digests) != 1
 
 
 if __name__ == "__main__":
+    if not 4 <= len(sys.argv) <= 5:
+        sys.exit(__doc__)
     sys.exit(main(*sys.argv[1:]))
