@@ -71,6 +71,7 @@ docs /usr/lib/python3/dist-packages/myst_parser python3-myst-parser - -         
 docs /usr/lib/python3/dist-packages/furo furo -                       -           -
 test cmake                cmake            cmake                   cmake       cmake
 test pkg-config           pkg-config       pkgconf                 pkgconf     pkg-config
+test curl                 curl             curl                    curl        curl
 test abidw                abigail-tools    libabigail              libabigail  -
 test /usr/sbin/nginx      nginx-light      nginx                   nginx       nginx
 test openssl              openssl          openssl                 openssl     openssl

@@ -16,7 +16,7 @@ version=$(sed -n 's/^#define ET_VERSION "\(.*\)"/\1/p' "$top/runtime/eigentensor
 # A copy of the sources, with the objects that they would become, as old as they are.
 mkdir -p source/build
 tar -C "$top" --exclude=./build --exclude=./.git -c . | tar -x -C source
-for part in compiler runtime server models onnx modules modules.looked; do
+for part in compiler runtime server models onnx modules modules.looked jit; do
     cp -Rp "$build/$part" source/build
 done
 cp -p "$build"/*.a "$build/libeigentensor.so" source/build
@@ -53,6 +53,15 @@ zcat root/usr/share/man/man1/eigentensor.1.gz >page
 says page "Eigentensor $version"
 set -- root/usr/lib/*/libeigentensor.so
 [ -e "$1" ] || wrong 'the library has no name to be linked by'
+
+# The packages' own test, which autopkgtest runs where they are installed.
+libraries=$(echo "$work"/root/usr/lib/*-linux-gnu)
+(cd "$top" && AUTOPKGTEST_TMP=$work PATH=$work/root/usr/bin:$PATH LD_LIBRARY_PATH=$libraries \
+    PKG_CONFIG_PATH=$libraries/pkgconfig PKG_CONFIG_SYSROOT_DIR=$work/root \
+    debian/tests/run-a-model) >log 2>&1 || {
+    tail -n 20 log
+    wrong 'debian/tests/run-a-model'
+}
 
 if command -v systemd-analyze >/dev/null; then
     unit=root/lib/systemd/system/eigentensor-server.service
