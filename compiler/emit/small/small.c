@@ -210,6 +210,29 @@ static void add_vectors(struct small_tile *small) {
     text_add(small->text, "#endif\n");
 }
 
+/* Where steps are less than vectors, these gather; no walk is left then. */
+static void add_gathers(struct small_tile *small) {
+    struct arena *arena = small->emitter->ir->arena;
+    const int bytes = tile_kind_vector(small->tile->kind, small->emitter->ir->target);
+    add_line(small, "ptrdiff_t again = walk->again;");
+    text_add(small->text, "#ifdef DOT_VECTORS\n");
+    open_line(small, "if (dot_is_short(walk)) {");
+    add_line(small, "const ptrdiff_t depth = dot_depth(walk);");
+    add_line(small, "again = -1;");
+    add_line(small, "DOT_UNROLL");
+    open_line(small, arena_format(arena, "for (ptrdiff_t at = 0; at < depth; at += %d) {", bytes));
+    add_line(small, "const uint8x16_t places = dot_places(walk, at);");
+    add_line(small, "const dot_vector y0 = dot_vector_of_rest(panel + at, depth - at);");
+    add_line(small, "excess = dot_vector_sum(excess, y0);");
+    for (int row = 0; row < small->tile->rows; row++)
+        add_line(small, arena_format(arena,
+                                     "s%d_0 = dot_vector_add(s%d_0, "
+                                     "dot_vector_at(stream + walk->rows[%d], places), y0);",
+                                     row, row, row));
+    close_lines(small, 2);
+    text_add(small->text, "#endif\n");
+}
+
 static const char *with_excess(const struct small_tile *small, int row, int column) {
     return arena_format(small->emitter->ir->arena, "s%d_%d += 128 * excess", row, column);
 }
@@ -246,7 +269,9 @@ static void close_level(struct small_tile *small, const char *pointers, const ch
 }
 
 static void add_walk(struct small_tile *small) {
-    open_level(small, "_h", "_i", "h", "walk->again");
+    if (has_vectors(small))
+        add_gathers(small);
+    open_level(small, "_h", "_i", "h", has_vectors(small) ? "again" : "walk->again");
     open_level(small, "_i", "_j", "i", "walk->extent[0]");
     open_level(small, "_j", "", "j", "walk->extent[1]");
     open_level(small, "", NULL, "k", "walk->extent[2]");
