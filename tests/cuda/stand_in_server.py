@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 
 sys.path.insert(0, "tests/server")
 sys.dont_write_bytecode = True
@@ -44,8 +43,7 @@ def check_without(server):
     assert "started with --cuda" in infer(server, 400, mode="cuda")["error"]
 
 
-with tempfile.TemporaryDirectory() as server_client.CACHE:
-    for options, check in ((["--cuda"], check_with_gpu), ([], check_without)):
-        with Server(MODEL, "--no-aot", *options, cwd=server_client.ROOT) as server:
-            check(server)
+for options, check in ((["--cuda"], check_with_gpu), ([], check_without)):
+    with Server(MODEL, "--no-aot", *options, cwd=server_client.ROOT) as server:
+        check(server)
 print("the server on a GPU: all well")

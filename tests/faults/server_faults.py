@@ -28,7 +28,7 @@ import fail_nth
 from fail_nth import KINDS, calls, open_model
 
 sys.path.append(str(Path(__file__).parent.parent / "server"))
-from server_client import CACHE, ROOT, demo_body, oip_request, sample
+from server_client import ROOT, demo_body, oip_request, sample
 
 LIBRARY = sys.argv[1]
 SPARED = fail_nth.spared(os.environ["SERVER"])
@@ -385,7 +385,6 @@ def main():
         if len(sys.argv) <= 2 or "start" in sys.argv[2:]:
             parts.append(try_starts(folder / "3", batched))
         results = list(threads.map(report, parts))
-        shutil.rmtree(CACHE)  # unused
         left = [path.name for path in folder.glob("[0-4]/*") if path.name != "control"]
     total, failures = (sum(column) for column in zip(*results))
     if left:

@@ -141,7 +141,9 @@ def receive(client):
     return data
 
 
-CACHE = tempfile.mkdtemp(prefix="eigentensor-test-")
+# Removed when the program ends.
+CACHE_FOLDER = tempfile.TemporaryDirectory(prefix="eigentensor-test-")
+CACHE = CACHE_FOLDER.name
 
 
 def demo_body(name="3-pen", mode="anytensor"):
@@ -224,5 +226,4 @@ def run_tests(names):
             failed += 1
             print(f"FAIL  {name}", flush=True)
             traceback.print_exc()
-    subprocess.run(["rm", "-rf", CACHE])
     sys.exit(1 if failed else 0)
