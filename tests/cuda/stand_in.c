@@ -84,7 +84,7 @@ static void add_launches(FILE *file, const char *source) {
     }
 }
 
-static char *read_file(const char *path, size_t *bytes) {
+static char *read_whole(const char *path, size_t *bytes) {
     FILE *file = fopen(path, "rb");
     char *all = NULL;
     if (file && fseek(file, 0, SEEK_END) == 0) {
@@ -124,9 +124,9 @@ EXPORT int nvrtcCompileProgram(void *of, int count, const char *const *options) 
     const int status = system(command);
     size_t length;
     snprintf(path, sizeof path, "%s/log", folder);
-    program->log = read_file(path, &length);
+    program->log = read_whole(path, &length);
     snprintf(path, sizeof path, "%s/code", folder);
-    program->code = status == 0 ? read_file(path, &program->bytes) : NULL;
+    program->code = status == 0 ? read_whole(path, &program->bytes) : NULL;
     snprintf(command, sizeof command, "rm -rf %s", folder);
     return system(command) == 0 && program->code ? GOOD : INVALID;
 }
