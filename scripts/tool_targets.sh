@@ -34,9 +34,10 @@ sed -n "s/^# \([^ ]*\), by \(.*\): the same bits in $counted/\1|\2|\3|\4/p" "$sa
 cat <<'END'
 
 The sources compile for machines with addresses of 32 bits, too. On armhf the command gave the
-digests of both MNIST models by the interpreter, and by gcc that of the float32 one; no random graphs
-were tried there, and on i686 and RISC-V it has not been run yet. Libtcc is left out for these (for
-i686 it computes by the x87, whose bits are others). A machine must have its lowest byte first.
+digests of both MNIST models by the interpreter, and by gcc that of the float32 one; no random
+graphs were tried there, and on i686 and RISC-V it has not been run yet. Libtcc is left out for
+these (for i686 it computes by the x87, whose bits are others). A machine must have its lowest byte
+first.
 
 **macOS** is not supported, and nothing here was tried there. Besides argp, which is inside
 (`templates/libc/argp.h`), these ask for Linux or for ELF, and would need a second form: pages of
