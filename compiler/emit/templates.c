@@ -27,6 +27,7 @@ EMBED(template_calls, "templates/calls.h");
 EMBED(template_pool, "templates/pool.h");
 EMBED(template_chain, "templates/chain.h");
 EMBED(template_lanes, "templates/lanes.h");
+EMBED(template_lanes_rows, "templates/lanes_rows.h");
 EMBED(template_strip, "templates/strip.h");
 EMBED(template_narrow, "templates/narrow.h");
 EMBED(template_sort, "templates/sort.h");

@@ -16,8 +16,8 @@ extern const char template_byte_order[], template_exact[], template_bits[], temp
     template_fma[], template_round[], template_math[], template_math64[], template_convert[],
     template_tile[], template_tile_shape[], template_tile_dot[], template_tile_dot_quads[],
     template_tile_dot_lanes[], template_tile_codes[], template_transpose[], template_calls[],
-    template_chain[], template_pool[], template_lanes[], template_strip[], template_narrow[],
-    template_branch[], template_sort[], template_unordered[], template_vector[],
+    template_chain[], template_pool[], template_lanes[], template_lanes_rows[], template_strip[],
+    template_narrow[], template_branch[], template_sort[], template_unordered[], template_vector[],
     template_versions[];
 extern const char template_tile_small[];
 extern const char template_cuda[], template_cuda_contract[], template_cuda_contract_bytes[],

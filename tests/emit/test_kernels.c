@@ -406,6 +406,12 @@ static struct tensor build_embedding(struct tensor_context *c) {
                      add_graph_input(c, "positions", DTYPE_INT32, SHAPE(2, 7)));
 }
 
+static struct tensor build_embedding_mean(struct tensor_context *c) {
+    return mean(embedding(weight(c, "table", SHAPE(50, 40)),
+                          add_graph_input(c, "positions", DTYPE_INT32, SHAPE(2, 20))),
+                AXES(1), false);
+}
+
 static struct tensor build_concat(struct tensor_context *c) {
     struct tensor x = input(c, "x", SHAPE(3, 4)), y = input(c, "y", SHAPE(3, 2));
     return tensor_concat(TENSORS(x, tensor_neg(y), x), 1);
@@ -515,6 +521,7 @@ static const struct golden {
     {"layer_norm.c", build_layer_norm, &emit_loops, false, 1},
     {"layer_norm_calls.c", build_layer_norm, &emit_calls, false, 1},
     {"embedding.c", build_embedding, &emit_loops, false, 1},
+    {"embedding_mean.c", build_embedding_mean, &emit_loops, false, 1},
     {"concat.c", build_concat, &emit_loops, false, 1},
     {"transform.c", build_transform, &emit_loops, false, 1},
     {"transform_calls.c", build_transform, &emit_calls, false, 1},

@@ -23,28 +23,15 @@ static bool is_of_versions(const struct section *section) {
 
 /* A text that has every section, and no kernel. */
 static void add_everything(struct emitter *emitter, struct text *text) {
-    static const char *const files[] = {template_byte_order,
-                                        template_exact,
-                                        template_bits,
-                                        template_zero,
-                                        template_fma,
-                                        template_round,
-                                        template_math,
-                                        template_math64,
-                                        template_strip,
-                                        template_convert,
-                                        template_narrow,
-                                        template_unordered,
-                                        template_lanes,
-                                        template_branch,
-                                        template_sort,
-                                        template_tile,
-                                        template_tile_shape,
-                                        template_tile_dot,
-                                        template_vector,
-                                        template_tile_dot_quads,
-                                        template_tile_dot_lanes,
-                                        template_versions};
+    static const char *const files[] = {
+        template_byte_order,     template_exact,      template_bits,
+        template_zero,           template_fma,        template_round,
+        template_math,           template_math64,     template_strip,
+        template_convert,        template_narrow,     template_unordered,
+        template_lanes,          template_lanes_rows, template_branch,
+        template_sort,           template_tile,       template_tile_shape,
+        template_tile_dot,       template_vector,     template_tile_dot_quads,
+        template_tile_dot_lanes, template_versions};
     struct sections *sections = &emitter->sections;
     struct text each = text_in(emitter->ir->arena);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)

@@ -146,7 +146,9 @@ static struct graph *columns(struct tensor_context *context, struct et_error *er
     struct tensor n = add_graph_input(context, "n", DTYPE_INT32, SHAPE(3, 29));
     struct tensor table = add_weight(context, "table", DTYPE_FLOAT32, SHAPE(6, 150));
     struct tensor scale = add_weight(context, "scale", DTYPE_FLOAT32, SHAPE(2, 37, 1));
+    struct tensor wide = add_weight(context, "wide", DTYPE_FLOAT32, SHAPE(7, 300));
     struct tensor rows = embedding(table, tensor_and(n, scalar_like(n, 7)));
+    struct tensor few = tensor_and(tensor_shrink(n, RANGES({0, 3}, {4, 24})), scalar_like(n, 7));
     struct tensor padded = tensor_pad(x, 3, (struct range[]){{0, 0}, {2, 1}, {0, 0}}, 0.5);
     struct tensor beside = tensor_pad(x, 3, (struct range[]){{0, 0}, {0, 0}, {3, 4}}, 0.5);
     struct tensor steady = tensor_add(x, tensor_sqrt(tensor_abs(scale)));
@@ -154,6 +156,8 @@ static struct graph *columns(struct tensor_context *context, struct et_error *er
     return compile_to_graph(
         context,
         OUTPUTS({"sum", tensor_reduce_sum(x, AXES(1))}, {"bag", mean(rows, AXES(1), false)},
+                {"best", tensor_reduce_max(rows, AXES(1))},
+                {"wide_bag", tensor_reduce_sum(embedding(wide, few), AXES(0, 1))},
                 {"two", tensor_reduce_prod(x, AXES(0, 1))},
                 {"exp", tensor_log(tensor_reduce_sum(tensor_exp(x), AXES(1)))},
                 {"steady", tensor_reduce_max(steady, AXES(1))},

@@ -5,7 +5,10 @@
  * Contractions of float64, for which there are no tiles, have one sum a result.
  *
  * What is the same for all results, such as the position of a row that is looked up, is computed
- * once for each row, and where it decides whether there is a row at all, one branch does. */
+ * once for each row, and where it decides whether there is a row at all, one branch does.
+ *
+ * Rows of float32 that are looked up, few enough that their addresses do not take much, are found
+ * first and then reduced in registers, by templates/lanes_rows.h. */
 #include "compiler/emit/loops/loops.h"
 #include "compiler/lower/lower.h"
 
@@ -14,6 +17,8 @@
 enum {
     LEAST_COLUMNS = 16,
     MOST_COLUMNS = 128, /* their lanes stay in L1 */
+    MOST_ADDRESSED_COLUMNS = 256,
+    MOST_ADDRESSED_ROWS = 64,
 };
 
 /* ---- What is reduced ---- */
@@ -224,6 +229,95 @@ static void add_products(const struct columns *columns) {
     emit_close_loops(emitter, e->axis_count);
 }
 
+/* ---- Rows in registers ---- */
+
+/* How many rows there are for a result; 0: more than are addressed. */
+static int64_t addressed_rows(const struct expression *e) {
+    int64_t rows = 1;
+    for (int i = 0; i < e->axis_count; i++)
+        if (rows == 0 || e->axes[i]->extent > MOST_ADDRESSED_ROWS / rows)
+            return 0;
+        else
+            rows *= e->axes[i]->extent;
+    return rows;
+}
+
+/* Whether results that are neighbours read neighbours, wherever those lie. */
+static bool reads_row(struct steady_search *search, const struct index *index) {
+    bool found = false;
+    for (int i = 0; i < index->count; i++) {
+        const struct atom *atom = index->terms[i].atom;
+        if (atom->kind == ATOM_AXIS && atom->axis == search->column)
+            found = index->terms[i].coefficient == 1;
+        else if (atom->kind == ATOM_VALUE
+                     ? varies(search, atom->value, true)
+                     : atom->kind != ATOM_AXIS && index_varies(search, atom->operand, true))
+            return false;
+    }
+    return found;
+}
+
+/* Whether all that a reduction takes are rows that are looked up, or zeros where there is none. Of
+ * rows that follow each other, lanes in memory are no slower, which visit each but once. */
+static bool takes_addresses(struct emitter *emitter, const struct expression *e,
+                            const struct axis *column) {
+    struct steady_search search = {.emitter = emitter, .column = column};
+    const struct expression *element = e->sources[0];
+    if (e->op == OP_CONTRACT || e->dtype != DTYPE_FLOAT32 || !addressed_rows(e) ||
+        element->kind != EXPRESSION_GUARD)
+        return false;
+    search.known =
+        arena_array(emitter->ir->arena, unsigned char, (size_t)emitter->ir->expression_count + 1);
+    const struct expression *load = element->sources[0], *none = element->sources[1];
+    bool plain = true;
+    if (load->kind == EXPRESSION_LOAD)
+        index_coefficient(load->index, column, &plain);
+    return load->kind == EXPRESSION_LOAD && !plain && none->kind == EXPRESSION_CONSTANT &&
+           !none->bits && decides_for_all(&search, element) && reads_row(&search, load->index);
+}
+
+/* C text of where the strip of a row begins. */
+static const char *row_address(const struct columns *columns, const struct expression *load) {
+    struct ir *ir = columns->emitter->ir;
+    const struct strip *strip = columns->strip;
+    const struct index *row =
+        index_add(ir, load->index, index_scale(ir, index_axis(ir, strip->axis), -1));
+    return arena_format(ir->arena, "%s%s%s + %s", load->buffer->name, strip->first ? " + " : "",
+                        strip->first ? strip->first : "", emit_index(columns->emitter, row));
+}
+
+static void address_row(const struct columns *columns, const char *to) {
+    struct emitter *emitter = columns->emitter;
+    const struct expression *element = columns->reduction->sources[0];
+    name_steady(emitter, element, columns->strip->axis);
+    emit_line(emitter, "%s = none;", to);
+    emit_open(emitter, "if (%s) {", emit_predicates(emitter, element));
+    emit_line(emitter, "%s = %s;", to, row_address(columns, element->sources[0]));
+    emit_close(emitter);
+}
+
+/* Results go to columns->lanes. */
+static void reduce_addresses(const struct columns *columns) {
+    struct emitter *emitter = columns->emitter;
+    struct arena *arena = emitter->ir->arena;
+    const struct expression *e = columns->reduction;
+    const int64_t rows = addressed_rows(e), length = columns->strip->length;
+    sections_want(&emitter->sections, "lanes_of_rows");
+    sections_want(&emitter->sections, "fetch_strip");
+    emit_line(emitter, "static const float none[%" PRId64 "] = {0};", length);
+    const char *from = emit_local_name(emitter, "from"), *row = emit_local_name(emitter, "row");
+    emit_line(emitter, "const float *%s[%" PRId64 "];", from, rows);
+    emit_line(emitter, "_Alignas(64) float %s[%" PRId64 "];", columns->lanes, length);
+    emit_line(emitter, "long %s = 0;", row);
+    emit_open_axes(emitter, e, e->axis_count);
+    address_row(columns, arena_format(arena, "%s[%s]", from, row));
+    emit_line(emitter, "fetch_strip(%s[%s++], %s);", from, row, columns->strip->count);
+    emit_close_loops(emitter, e->axis_count);
+    emit_line(emitter, "lanes_of_rows(%s, %s, %s, %s, %" PRId64 ", %s);", emit_lanes_op(e->op),
+              emit_constant(emitter, e->dtype, identity_bits(e->op, e->dtype)), columns->lanes,
+              from, rows, columns->strip->count);
+}
+
 /* ---- Lanes ---- */
 
 /* `each`: how many a result has. */
@@ -265,13 +359,16 @@ bool emit_in_columns(struct emitter *emitter, const struct statement *statement,
     if (!reduction)
         return false;
     emit_open_loops(emitter, statement, outer);
-    const struct strip strip =
-        emit_open_strip(emitter, axis, emit_local_name(emitter, "lane"), MOST_COLUMNS);
+    const bool addresses = takes_addresses(emitter, reduction, axis);
+    const struct strip strip = emit_open_strip(emitter, axis, emit_local_name(emitter, "lane"),
+                                               addresses ? MOST_ADDRESSED_COLUMNS : MOST_COLUMNS);
     struct columns columns = {.emitter = emitter,
                               .reduction = reduction,
                               .strip = &strip,
                               .lanes = emit_local_name(emitter, "lanes")};
-    if (reduction->op == OP_CONTRACT) {
+    if (addresses) {
+        reduce_addresses(&columns);
+    } else if (reduction->op == OP_CONTRACT) {
         begin_lanes(&columns, 1);
         add_products(&columns);
     } else {

@@ -77,6 +77,9 @@ const char *emit_extreme(struct emitter *emitter, const struct expression *e);
 
 /* ---- reduce.c ---- */
 
+/* What templates/lanes.h calls a reduction. */
+const char *emit_lanes_op(enum op op);
+
 /* A reduction, in vectors where that is possible; gives the name of the result. */
 const char *emit_vector_reduction(struct emitter *emitter, const struct expression *reduction);
 /* The reduction by which the following statement begins, if it goes over just what the statement

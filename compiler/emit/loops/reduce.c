@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 
-static const char *vector_op(enum op op) {
+const char *emit_lanes_op(enum op op) {
     return op == OP_REDUCE_SUM    ? "LANES_SUM"
            : op == OP_REDUCE_PROD ? "LANES_PROD"
            : op == OP_REDUCE_MAX  ? "LANES_MAX"
@@ -21,7 +21,7 @@ static bool has_vectors(const struct expression *e) {
 
 static void take(struct emitter *emitter, const struct expression *e, const char *lanes,
                  const char *from, const char *count) {
-    emit_line(emitter, "%s = lanes_take(%s, %s, %s, %s);", lanes, vector_op(e->op), lanes, from,
+    emit_line(emitter, "%s = lanes_take(%s, %s, %s, %s);", lanes, emit_lanes_op(e->op), lanes, from,
               count);
 }
 
@@ -79,7 +79,7 @@ static const char *emit_vector_lanes(struct emitter *emitter, const struct expre
         emit_close_loops(emitter, outer);
     }
     const char *result = emit_local_name(emitter, "result");
-    emit_line(emitter, "const float %s = lanes_end(%s, %s);", result, vector_op(e->op), lanes);
+    emit_line(emitter, "const float %s = lanes_end(%s, %s);", result, emit_lanes_op(e->op), lanes);
     return result;
 }
 
