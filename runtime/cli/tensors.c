@@ -1,5 +1,4 @@
 #include "runtime/cli/tensors.h"
-#include "compiler/base/most_bytes.h"
 
 #include "compiler/base/rows.h"
 #include "runtime/cli/terminal.h"
@@ -9,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define MOST_FILE_BYTES MOST_BYTES(36)
+#define MOST_FILE_BYTES ((size_t)1 << (sizeof(size_t) > 4 ? 36 : 31))
 
 /* How elements lie in files and look as text. */
 struct format {
