@@ -15,7 +15,7 @@
 //: names lanes_nans lane_join lanes_load lanes_store lanes_choose lanes_join lanes_unordered
 //: names lanes_meet_none lanes_meet lanes_meet_four lanes_met lanes_begin lanes_with
 //: names lanes_take_rounds lanes_take_quarters lanes_take_rest lanes_take lanes_end
-//: macros LANES_X86
+//: macros LANES_X86 LANES_INLINE LANES_LOOP
 enum lanes_op { LANES_SUM, LANES_PROD, LANES_MAX, LANES_MIN };
 
 // a (op) b of one element.
@@ -196,6 +196,13 @@ struct lanes {
 };
 // The functions below are small once `op` is known.
 #define LANES_INLINE static inline __attribute__((always_inline))
+// Two rounds at a time. Of few rounds, gcc 12 makes straight code that loads all of them first,
+// which no registers hold.
+#if defined __clang__
+#define LANES_LOOP _Pragma("clang loop unroll_count(2)")
+#else
+#define LANES_LOOP _Pragma("GCC unroll 2")
+#endif
 
 LANES_INLINE struct lanes lanes_begin(float identity) {
     float all[16];
@@ -219,6 +226,7 @@ LANES_INLINE struct lanes lanes_take_rounds(enum lanes_op op, struct lanes x, co
     enum { TWO = LANES_PARTS > 1 };
     const int orders = op == LANES_MAX || op == LANES_MIN;
     lanes_nans met = lanes_meet_none();
+    LANES_LOOP
     for (long r = 0; r < rounds; r++, a += 16)
         for (int i = 0; i < LANES_PARTS; i += 1 + TWO) {
             const lanes_vector first = lanes_load(a + i * LANES_WIDTH);
@@ -239,6 +247,7 @@ LANES_INLINE struct lanes lanes_take_quarters(enum lanes_op op, struct lanes x, 
                                               const float *a, long rounds) {
     struct lanes y = lanes_begin(identity), z = y, w = y;
     lanes_nans met = lanes_meet_none();
+    LANES_LOOP
     for (const float *end = a + 16 * rounds; a < end; a += 16)
         for (int i = 0; i < LANES_PARTS; i++) {
             const float *from = a + i * LANES_WIDTH;

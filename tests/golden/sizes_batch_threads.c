@@ -281,13 +281,16 @@ static inline float f32_exp(float x) {
     return y * f32_from_bits((uint32_t)power - factor + 0x3f800000u);
 }
 
-// A loop whose result may lie where its operand does; a step of several vectors, side by side, as
-// each step waits for the one before; a number in all lanes.
+// A loop whose result may lie where its operand does; one that is not made straight code of, which
+// would find no registers; a step of several vectors, side by side, as each step waits for the one
+// before; a number in all lanes.
 #if defined __clang__
 #define STRIP_LOOP _Pragma("clang loop vectorize(assume_safety)")
+#define STRIP_ROUNDS _Pragma("clang loop unroll(disable)")
 #define STRIP_EACH _Pragma("clang loop unroll(full)") for (int i = 0; i < vectors; i++)
 #else
 #define STRIP_LOOP _Pragma("GCC ivdep")
+#define STRIP_ROUNDS _Pragma("GCC unroll 1")
 #define STRIP_EACH _Pragma("GCC unroll 4") for (int i = 0; i < vectors; i++)
 #endif
 #if VECTOR_BITS == 512
@@ -324,6 +327,7 @@ f32_exp_vectors(int vectors, float *to, const float *from, float less, __mmask16
 }
 static inline void f32_exp_strip(float *to, const float *from, float less, long count) {
     long i = 0;
+    STRIP_ROUNDS
     for (; i + 64 <= count; i += 64)
         f32_exp_vectors(4, to + i, from + i, less, 0xffff);
     for (; i + 16 <= count; i += 16)

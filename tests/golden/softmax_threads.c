@@ -212,13 +212,16 @@ static inline float f32_exp(float x) {
     return y * f32_from_bits((uint32_t)power - factor + 0x3f800000u);
 }
 
-// A loop whose result may lie where its operand does; a step of several vectors, side by side, as
-// each step waits for the one before; a number in all lanes.
+// A loop whose result may lie where its operand does; one that is not made straight code of, which
+// would find no registers; a step of several vectors, side by side, as each step waits for the one
+// before; a number in all lanes.
 #if defined __clang__
 #define STRIP_LOOP _Pragma("clang loop vectorize(assume_safety)")
+#define STRIP_ROUNDS _Pragma("clang loop unroll(disable)")
 #define STRIP_EACH _Pragma("clang loop unroll(full)") for (int i = 0; i < vectors; i++)
 #else
 #define STRIP_LOOP _Pragma("GCC ivdep")
+#define STRIP_ROUNDS _Pragma("GCC unroll 1")
 #define STRIP_EACH _Pragma("GCC unroll 4") for (int i = 0; i < vectors; i++)
 #endif
 #if VECTOR_BITS == 512
@@ -255,6 +258,7 @@ f32_exp_vectors(int vectors, float *to, const float *from, float less, __mmask16
 }
 static inline void f32_exp_strip(float *to, const float *from, float less, long count) {
     long i = 0;
+    STRIP_ROUNDS
     for (; i + 64 <= count; i += 64)
         f32_exp_vectors(4, to + i, from + i, less, 0xffff);
     for (; i + 16 <= count; i += 16)
@@ -458,6 +462,13 @@ struct lanes {
 };
 // The functions below are small once `op` is known.
 #define LANES_INLINE static inline __attribute__((always_inline))
+// Two rounds at a time. Of few rounds, gcc 12 makes straight code that loads all of them first,
+// which no registers hold.
+#if defined __clang__
+#define LANES_LOOP _Pragma("clang loop unroll_count(2)")
+#else
+#define LANES_LOOP _Pragma("GCC unroll 2")
+#endif
 
 LANES_INLINE struct lanes lanes_begin(float identity) {
     float all[16];
@@ -481,6 +492,7 @@ LANES_INLINE struct lanes lanes_take_rounds(enum lanes_op op, struct lanes x, co
     enum { TWO = LANES_PARTS > 1 };
     const int orders = op == LANES_MAX || op == LANES_MIN;
     lanes_nans met = lanes_meet_none();
+    LANES_LOOP
     for (long r = 0; r < rounds; r++, a += 16)
         for (int i = 0; i < LANES_PARTS; i += 1 + TWO) {
             const lanes_vector first = lanes_load(a + i * LANES_WIDTH);
@@ -501,6 +513,7 @@ LANES_INLINE struct lanes lanes_take_quarters(enum lanes_op op, struct lanes x, 
                                               const float *a, long rounds) {
     struct lanes y = lanes_begin(identity), z = y, w = y;
     lanes_nans met = lanes_meet_none();
+    LANES_LOOP
     for (const float *end = a + 16 * rounds; a < end; a += 16)
         for (int i = 0; i < LANES_PARTS; i++) {
             const float *from = a + i * LANES_WIDTH;
