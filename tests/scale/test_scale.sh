@@ -20,7 +20,8 @@ esac
 
 enter_work_folder
 export EIGENTENSOR_LIBRARY="$build/libeigentensor.so" PYTHONPATH="$top/capture"
-export RAY_TMPDIR="$work" RAY_USAGE_STATS_ENABLED=0 PYTHONDONTWRITEBYTECODE=1
+export DASK_TEMPORARY_DIRECTORY="$work" RAY_TMPDIR="$work" RAY_USAGE_STATS_ENABLED=0
+export PYTHONDONTWRITEBYTECODE=1
 "$venv/bin/python" "$top/tests/scale/test_columns.py" || failed=1
 mkdir home tutorial && ln -s "$top" home/eigentensor
 (cd tutorial && HOME=$work/home PATH=$venv/bin:$PATH "$top/tests/docs/tutorial.py" \
