@@ -83,11 +83,11 @@ expect 2 "$tool" rewrite winograd "$mnist" -o none.json --type=float16
 says err '--type is for store-weights'
 expect 0 "$tool" rewrite store-weights "$mnist" -o codes.json --type=int4
 says out 'store-weights: 1 of 5 sites'
-says out 'int4 by blocks of 32, off by'
+says out 'int4 by blocks of 32 with scales of float16, off by'
 says out 'stays: nothing sums over one axis of it alone'
 says codes.json '"name": "layers.13.weight.int4", "dtype": "uint8", "shape": [10, 18, 16]'
 expect 0 "$tool" rewrite store-weights "$mnist" -o zeros.json --type=int8 --block=64 --zeros
-says out 'int8 by blocks of 64, off by 0.'
+says out 'int8 by blocks of 64 with scales of float16, off by 0.'
 says zeros.json '"name": "layers.13.weight.zero", "dtype": "uint8", "shape": [10, 9]'
 same_in_modes zeros.json "$digit"
 expect 0 "$tool" check codes.json --seeds=1
