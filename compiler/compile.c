@@ -109,7 +109,8 @@ static bool run_pass(struct compilation *compilation, const struct pass *pass) {
         unreachable();
     begin_stage(ir, pass->name);
     if (pass->of_graph) {
-        compilation->graph = pass->of_graph(ir->graph, &compilation->folded, compilation->error);
+        compilation->graph =
+            pass->of_graph(ir->graph, ir->target, &compilation->folded, compilation->error);
         ir->graph = compilation->graph;
     } else {
         pass->of_ir(ir);

@@ -20,8 +20,8 @@ struct pass {
     enum ir_stage requires, provides;
     /* One of the two. The first gives a new graph, NULL and an error if it fails; that and *folded,
      * on failure too, are the caller's to free. */
-    struct graph *(*of_graph)(const struct graph *graph, struct graph **folded,
-                              struct et_error *error);
+    struct graph *(*of_graph)(const struct graph *graph, const struct target *target,
+                              struct graph **folded, struct et_error *error);
     void (*of_ir)(struct ir *ir);
 };
 extern const struct pass passes[PASS_COUNT];

@@ -107,70 +107,127 @@ static inline uint32_t dot_add(uint32_t sum, dot_stream x, dot_panel y) {
 }
 #endif
 
-//: section small_dot_vectors needs small_dot
-//: names dot_vector dot_vector_of_stream dot_vector_of_panel dot_vector_add dot_vector_sum
-//: names dot_depth dot_place dot_lane dot_is_short dot_places dot_vector_at dot_vector_of_rest
-//: macros DOT_VECTORS DOT_UNROLL
-// Sixteen at once, where vectors of integers are. The instruction takes bytes of one kind: of the
-// stream they are 128 less than they should be, as int8, so that sums lack 128 times that of the
-// panel.
-#if defined __ARM_FEATURE_MVE && defined __GNUC__
-#include <arm_mve.h>
-#define DOT_VECTORS
+//: section small_signed_dot needs small_loops
+//: names dot_add_sixteen dot_steps dot_steps_of
+//: macros DOT_MOST_STEPS DOT_FARTHEST DOT_UNROLL DOT_VECTORS DOT_KNOWN DOT_FITS DOT_LOAD DOT_ADD
+//: macros DOT_CLEAR DOT_SUM DOT_TWO_SUMS DOT_MOVE DOT_ROW_IS_NEAR DOT_ROW_IS_BESIDE DOT_LOAD_AT
+//: DOT_LOAD_ROW macros DOT_MOVE_ROW DOT_BEGIN DOT_BEGIN_ROW DOT_OUTER DOT_LINE DOT_STEPS
+//: DOT_NEXT_LINE macros DOT_BEGIN_NEXT DOT_END DOT_END_NEXT DOT_STORE DOT_LINES_4 DOT_LINES_64
+//: DOT_CONSTANTS macros DOT_CLOBBERS
 #ifdef __clang__
 #define DOT_UNROLL _Pragma("clang loop unroll(full)")
+#elif defined __GNUC__
+#define DOT_UNROLL _Pragma("GCC unroll 8")
 #else
-#define DOT_UNROLL _Pragma("GCC unroll 4")
+#define DOT_UNROLL
 #endif
-typedef int8x16_t dot_vector;
-static inline dot_vector dot_vector_of_stream(const uint8_t *from) {
-    return vreinterpretq_s8_u8(veorq_u8(vldrbq_u8(from), vdupq_n_u8(128)));
+// Sixteen int8 by as many others, whose sum wraps around.
+#if defined __ARM_FEATURE_MVE && defined __GNUC__ && defined __OPTIMIZE__
+#include <arm_mve.h>
+static inline uint32_t dot_add_sixteen(uint32_t sum, const int8_t *x, const int8_t *y) {
+    return (uint32_t)vmladavaq_s8((int32_t)sum, vldrbq_s8(x), vldrbq_s8(y));
 }
-static inline dot_vector dot_vector_of_panel(const int8_t *from) {
-    return vldrbq_s8(from);
+// Eight sums take all even registers, in which compilers do not keep them: where a walk is known, a
+// tile is written in assembler, of rows in r1, r3, r5 and r7, a panel in r9 and what is counted in
+// r11. Lines of steps through 16 bytes each are written out.
+#define DOT_VECTORS
+enum { DOT_MOST_STEPS = 16, DOT_FARTHEST = 1 << 20 };
+struct dot_steps {
+    ptrdiff_t steps, lines, outer, others; // of a line, lines, how often these, and these again
+    ptrdiff_t next, next_panel, outer_next, outer_panel; // behind a line; and behind all
+};
+SMALL_TILE_PART struct dot_steps dot_steps_of(const struct tile_walk *walk, ptrdiff_t columns) {
+    const ptrdiff_t *extent = walk->extent, *x = walk->stream, *y = walk->panel;
+    const int whole = x[2] == 16 && extent[2] <= DOT_MOST_STEPS;
+    struct dot_steps take;
+    take.steps = whole ? extent[2] : 1;
+    take.lines = whole ? extent[1] : extent[2];
+    take.outer = whole ? extent[0] : extent[1];
+    take.others = whole ? 1 : extent[0];
+    take.next = (whole ? x[1] : x[2]) - 16 * take.steps;
+    take.next_panel = (whole ? y[1] : y[2]) - 16 * columns * take.steps;
+    take.outer_next = whole ? x[0] - extent[1] * x[1] : x[1] - extent[2] * x[2];
+    take.outer_panel = whole ? y[0] - extent[1] * y[1] : y[1] - extent[2] * y[2];
+    return take;
 }
-static inline uint32_t dot_vector_add(uint32_t sum, dot_vector x, dot_vector y) {
-    return (uint32_t)vmladavaq_s8((int32_t)sum, x, y);
-}
-static inline uint32_t dot_vector_sum(uint32_t sum, dot_vector y) {
-    return (uint32_t)vaddvaq_s8((int32_t)sum, y);
-}
-// Where each step of a tile is less than a vector, and all of them together few, vectors gather
-// the stream from several steps: bytes of it lie in 256, and those of the panel side by side.
-SMALL_TILE_PART ptrdiff_t dot_depth(const struct tile_walk *walk) {
-    return 4 * walk->extent[0] * walk->extent[1] * walk->extent[2];
-}
-SMALL_TILE_PART ptrdiff_t dot_place(const struct tile_walk *walk, ptrdiff_t byte) {
-    const ptrdiff_t k = byte / 4, j = k / walk->extent[2], i = j / walk->extent[1];
-    return byte >= dot_depth(walk) ? 0
-                                   : i * walk->stream[0] + j % walk->extent[1] * walk->stream[1] +
-                                         k % walk->extent[2] * walk->stream[2] + byte % 4;
-}
-SMALL_TILE_PART int dot_is_short(const struct tile_walk *walk) {
-    return walk->extent[2] < 4 && walk->extent[0] == 1 && walk->again == 0 &&
-           dot_depth(walk) <= 64 && walk->stream[1] >= 0 && walk->stream[2] >= 0 &&
-           dot_place(walk, dot_depth(walk) - 1) < 256 && walk->panel[2] == 4 &&
-           (walk->extent[1] == 1 || walk->panel[1] == 4 * walk->extent[2]);
-}
-SMALL_TILE_PART uint8_t dot_lane(const struct tile_walk *walk, ptrdiff_t byte) {
-    return (uint8_t)dot_place(walk, byte);
-}
-SMALL_TILE_PART uint8x16_t dot_places(const struct tile_walk *walk, ptrdiff_t at) {
-    return (uint8x16_t){dot_lane(walk, at),      dot_lane(walk, at + 1),  dot_lane(walk, at + 2),
-                        dot_lane(walk, at + 3),  dot_lane(walk, at + 4),  dot_lane(walk, at + 5),
-                        dot_lane(walk, at + 6),  dot_lane(walk, at + 7),  dot_lane(walk, at + 8),
-                        dot_lane(walk, at + 9),  dot_lane(walk, at + 10), dot_lane(walk, at + 11),
-                        dot_lane(walk, at + 12), dot_lane(walk, at + 13), dot_lane(walk, at + 14),
-                        dot_lane(walk, at + 15)};
-}
-static inline dot_vector dot_vector_at(const uint8_t *from, uint8x16_t places) {
-    return vreinterpretq_s8_u8(veorq_u8(vldrbq_gather_offset_u8(from, places), vdupq_n_u8(128)));
-}
-// So many bytes, and behind them 0.
-static inline dot_vector dot_vector_of_rest(const int8_t *from, ptrdiff_t bytes) {
-    return vldrbq_z_s8(from, vctp8q((uint32_t)bytes));
+#define DOT_KNOWN(value)                                                                           \
+    (__builtin_constant_p(value) && (value) > -DOT_FARTHEST && (value) < DOT_FARTHEST)
+#define DOT_FITS(take, columns)                                                                    \
+    (DOT_KNOWN((take).steps) && DOT_KNOWN((take).lines) && DOT_KNOWN((take).outer) &&              \
+     DOT_KNOWN((take).next) && DOT_KNOWN((take).next_panel) && DOT_KNOWN((take).outer_next) &&     \
+     DOT_KNOWN((take).outer_panel) && (take).others == 1 && (take).lines < 65536 &&                \
+     (take).outer < 65536 && walk->sums == (columns))
+#define DOT_LOAD(vector, from) "vldrb.8 " vector ", [" from "], #16\n\t"
+#define DOT_ADD(sum, x, y) "vmladava.s8 " sum ", " x ", " y "\n\t"
+#define DOT_CLEAR(sum) "mov " sum ", #0\n\t"
+#define DOT_SUM(sum, at) "str " sum ", [r11, #" at "]\n\t"
+#define DOT_TWO_SUMS(sum, next, at) "strd " sum ", " next ", [r11, #" at "]\n\t"
+// By so many bytes: an instruction for 12 bits, another for what is beyond, none for 0.
+#define DOT_MOVE(to, from, bytes)                                                                  \
+    ".if %c[" bytes "] < 0\n\tsubw " to ", " from ", #(-%c[" bytes "] & 4095)\n\t"                 \
+    ".if -%c[" bytes "] > 4095\n\tsub " to ", " to ", #(-%c[" bytes "] & ~4095)\n\t.endif\n\t"     \
+    ".elseif %c[" bytes "] > 0\n\taddw " to ", " from ", #(%c[" bytes "] & 4095)\n\t"              \
+    ".if %c[" bytes "] > 4095\n\tadd " to ", " to ", #(%c[" bytes "] & ~4095)\n\t.endif\n\t"       \
+    ".endif\n\t"
+// A row is read from where the first one is, which has gone on, if that is not farther than an
+// offset; or from where one beside it is, which has a register of its own; else from its own.
+#define DOT_ROW_IS_NEAR(row) ".if !(%c[" row "] & ~127)\n\t"
+#define DOT_ROW_IS_BESIDE(row, beside)                                                             \
+    ".elseif (%c[" beside "] & ~127) && !((%c[" row "] - %c[" beside "]) & ~127)\n\t"
+#define DOT_LOAD_AT(vector, place, offset) "vldrb.8 " vector ", [" place ", #(" offset " - 16)]\n\t"
+#define DOT_LOAD_ROW(vector, from, row, beside)                                                    \
+    DOT_ROW_IS_NEAR(row)                                                                           \
+    DOT_LOAD_AT(vector, "r1", "%c[" row "]")                                                       \
+    DOT_ROW_IS_BESIDE(row, beside)                                                                 \
+    DOT_LOAD_AT(vector, "r3", "%c[" row "] - %c[" beside "]")                                      \
+    ".else\n\t" DOT_LOAD(vector, from) ".endif\n\t"
+#define DOT_MOVE_ROW(to, row, beside, bytes)                                                       \
+    DOT_ROW_IS_NEAR(row)                                                                           \
+    DOT_ROW_IS_BESIDE(row, beside) ".else\n\t" DOT_MOVE(to, to, bytes) ".endif\n\t"
+#define DOT_BEGIN_ROW(to, row, beside)                                                             \
+    DOT_ROW_IS_NEAR(row)                                                                           \
+    DOT_ROW_IS_BESIDE(row, beside) ".else\n\t" DOT_MOVE(to, "r1", row) ".endif\n\t"
+#define DOT_BEGIN "push {r0, r1, r4-r11}\n\tmov r9, r2\n\t"
+#define DOT_OUTER ".if %c[outer] > 1\n\tmovw r11, %[outer]\n1:\tstr r11, [sp, #4]\n\t.endif\n\t"
+#define DOT_LINE ".if %c[lines] > 1\n\tmovw r11, %[lines]\n\t.endif\n2:\t"
+#define DOT_STEPS(step) ".rept %c[steps]\n\t" step ".endr\n\t"
+#define DOT_NEXT_LINE ".if %c[lines] > 1\n\tsubs r11, #1\n\tbne 2b\n\t.endif\n\t"
+#define DOT_BEGIN_NEXT ".if %c[outer] > 1\n\t"
+#define DOT_END_NEXT "ldr r11, [sp, #4]\n\tsubs r11, #1\n\tbne 1b\n\t.endif\n\t"
+#define DOT_STORE "ldr r11, [sp]\n\t"
+// gcc tells the length of a piece of assembler by its lines, of which most are repeated.
+#define DOT_LINES_4 "\n\n\n\n"
+#define DOT_LINES_64                                                                               \
+    DOT_LINES_4 DOT_LINES_4 DOT_LINES_4 DOT_LINES_4 DOT_LINES_4 DOT_LINES_4 DOT_LINES_4            \
+        DOT_LINES_4 DOT_LINES_4 DOT_LINES_4 DOT_LINES_4 DOT_LINES_4 DOT_LINES_4 DOT_LINES_4        \
+            DOT_LINES_4 DOT_LINES_4
+#define DOT_END "pop {r0, r1, r4-r11}\n" DOT_LINES_64 DOT_LINES_64 DOT_LINES_64 DOT_LINES_64
+#define DOT_CONSTANTS(take)                                                                        \
+    [steps] "i"((take).steps), [lines] "i"((take).lines), [outer] "i"((take).outer),               \
+        [next] "i"((take).next), [next_panel] "i"((take).next_panel),                              \
+        [outer_next] "i"((take).outer_next), [outer_panel] "i"((take).outer_panel)
+#define DOT_CLOBBERS "r3", "r12", "lr", "q0", "q1", "q2", "cc", "memory"
+#else
+static inline uint32_t dot_add_sixteen(uint32_t sum, const int8_t *x, const int8_t *y) {
+    for (int i = 0; i < 16; i++)
+        sum += (uint32_t)(x[i] * y[i]);
+    return sum;
 }
 #endif
+
+//: section f32_to_u8 needs f32_to_unsigned
+static inline uint8_t f32_to_u8(float x) {
+#if defined __GNUC__ && defined __ARM_ARCH_PROFILE && __ARM_ARCH_PROFILE == 'M' &&                 \
+    defined __ARM_FP && __ARM_FP & 4 && defined __ARM_FEATURE_SAT
+    float whole; // the bits of an int32, of NaN 0
+    uint32_t limited;
+    __asm__("vcvt.s32.f32 %0, %1" : "=t"(whole) : "t"(x));
+    __asm__("usat %0, #8, %1" : "=r"(limited) : "r"(f32_bits(whole)));
+    return (uint8_t)limited;
+#else
+    return (uint8_t)f32_to_unsigned(x, 255.0f);
+#endif
+}
 
 //: section small_optimize
 // A Cortex-M that has float64 rounds to integral values by an instruction, which macros of the

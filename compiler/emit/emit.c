@@ -113,8 +113,7 @@ static const char *of_device(struct emitter *emitter, const char *functions) {
 /* The section that must stand before a tile of that kind. */
 static const char *tile_section(struct emitter *emitter, const struct tile_kind *kind) {
     if (emitter->backend->writes_tiles)
-        return arena_format(emitter->ir->arena, "small_%s%s", kind->name,
-                            tile_kind_vector(kind, emitter->ir->target) > 0 ? "_vectors" : "");
+        return arena_format(emitter->ir->arena, "small_%s", kind->name);
     return emitter->backend->inlines_tiles ? kind->section : kind->walk;
 }
 

@@ -49,6 +49,8 @@ struct epilogue {
     const char *stem;               /* their loops are called stem0, stem1, ... */
     const struct axis *column;
     const char *columns; /* C text: how many, at most the axis's extent */
+    const struct tile_kind *kind;
+    const char *before; /* a line before each of the loops; NULL: none */
 };
 
 struct emitter {

@@ -112,6 +112,8 @@ const char *emit_epilogue_axis(struct emitter *emitter, const struct epilogue *e
 }
 
 static void open_epilogue_axis(struct emitter *emitter, const struct epilogue *epilogue, int i) {
+    if (epilogue->before)
+        emit_line(emitter, "%s", epilogue->before);
     emit_open_loop(emitter, epilogue->axes[i], emit_epilogue_axis(emitter, epilogue, i),
                    epilogue->axes[i]->extent, 1);
 }
@@ -153,6 +155,8 @@ void emit_epilogue_loops(struct emitter *emitter, const struct store *store,
         if (i != innermost)
             open_epilogue_axis(emitter, epilogue, i);
     emit_name_axis(emitter, epilogue->column, "c");
+    if (epilogue->before)
+        emit_line(emitter, "%s", epilogue->before);
     emit_open(emitter, "for (long c = 0; c < %s; c++) {", epilogue->columns);
     if (innermost >= 0)
         open_epilogue_axis(emitter, epilogue, innermost);

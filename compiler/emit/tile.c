@@ -398,8 +398,9 @@ static void emit_epilogue(const struct tiling *tiling, const struct store *store
                               : arena_format(emitter->ir->arena, "%" PRId64, column->extent);
     double work = emitter->work;
     emitter->work = 0; /* a few elements */
-    emitter->backend->epilogue(emitter, store,
-                               &(struct epilogue){count, axes, stem, column, columns});
+    emitter->backend->epilogue(
+        emitter, store,
+        &(struct epilogue){count, axes, stem, column, columns, tiling->tile->kind, NULL});
     emitter->work = work;
 }
 

@@ -508,4 +508,6 @@ void fuse(struct ir *ir) {
         if (ir->statements[i])
             fuse_statement(&fusion, ir->statements[i]);
     drop_unread(&fusion);
+    for (int i = 0; i < ir->statement_count; i++)
+        pool_sums(ir, ir->statements[i]);
 }

@@ -1,4 +1,5 @@
-/* From a graph to loops, blind to the machine: passes.def says what each pass needs. */
+/* From a graph to loops, blind to the machine but for the integers that its tiles multiply:
+ * passes.def says what each pass needs. */
 #ifndef EIGENTENSOR_LOWER_H
 #define EIGENTENSOR_LOWER_H
 
@@ -15,7 +16,8 @@ enum {
  * provides an equal graph: constants folded, equal nodes merged, identities gone, dead nodes gone.
  * Both it and *folded, which owns the folded constants, are the caller's to free, on failure too.
  */
-struct graph *simplify(const struct graph *graph, struct graph **folded, struct et_error *error);
+struct graph *simplify(const struct graph *graph, const struct target *target,
+                       struct graph **folded, struct et_error *error);
 
 /* lower.c
  * provides a statement for every node that computes, and for every output; no movement is left */
@@ -32,6 +34,10 @@ int list_body_inputs(struct ir *body, struct buffer ***inputs);
 /* fuse.c
  * provides fewer statements: producers inlined into their consumers where no work is done twice */
 void fuse(struct ir *ir);
+
+/* pool_sums.c: of a statement of fuse's, for a machine without vectors: maxima of what is made of
+ * sums become what is made of the greatest sum. */
+void pool_sums(struct ir *ir, struct statement *statement);
 
 /* split_axes.c
  * provides loops and stores; axes split until divisions and remainders are gone wherever extents

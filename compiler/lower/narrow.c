@@ -9,9 +9,10 @@
  * as they are. Where b is constant, its sum is. Padding, which is 0 less the zero point, becomes
  * the zero point.
  *
- * Tiles multiply uint8 by int8. Constants become int8, less their zero point if that fits. Other
- * integers change their sign bit where need be, which adds 128 or takes it away, to them and to
- * their zero point. */
+ * Tiles multiply uint8 by int8; those of a target whose vectors take integers of one kind, int8 by
+ * constant int8. Constants become int8, less their zero point if that fits. Other integers change
+ * their sign bit where need be, which adds 128 or takes it away, to them and to their zero point.
+ */
 #include "compiler/lower/simplifying.h"
 
 #include <string.h>
@@ -137,9 +138,10 @@ static bool is_contracted(const struct node *contraction, int axis) {
     return false;
 }
 
-/* Whether what is multiplied will be in a buffer of its own, behind which tiles may read. */
-static bool is_stored(const struct narrow_operand *operand) {
-    if (operand->raw->dtype == DTYPE_INT8)
+/* Whether what is multiplied, as integers of that kind, will be in a buffer of its own, behind
+ * which tiles may read. */
+static bool is_stored(const struct narrow_operand *operand, enum dtype dtype) {
+    if (operand->raw->dtype != dtype)
         return true; /* with another sign */
     for (int i = 0; i < operand->move_count; i++)
         if (operand->moves[i]->op == OP_PAD)
@@ -150,23 +152,30 @@ static bool is_stored(const struct narrow_operand *operand) {
     return op_facts[raw->op].class != CLASS_LEAF;
 }
 
-/* Whether tiles would run it: there are columns, which the int8 operand alone has, and groups of
- * four along a sum; or, without such columns, there are lanes, which both have, as in a convolution
- * of each channel by itself. */
-static bool suits_tiles(const struct node *contraction, const struct narrow_operand *unsigned_one,
-                        const struct narrow_operand *signed_one) {
+/* Tiles of uint8 by int8 take groups of 4 along a sum; those of int8 by int8, vectors. */
+struct dot_form {
+    enum dtype stream;
+    int group;
+};
+
+/* Whether such tiles would run it: there are columns, which the panel alone has, and groups along a
+ * sum; or, without such columns, there are lanes, which both have, as in a convolution of each
+ * channel by itself, of uint8 alone. */
+static bool suits_tiles(const struct node *contraction, struct dot_form form,
+                        const struct narrow_operand *stream, const struct narrow_operand *panel) {
     bool columns = false, groups = false, lanes = false;
     for (int i = 0; i < contraction->sources[0]->rank; i++) {
         int64_t extent = contraction->sources[0]->shape[i];
-        bool many = has_axis(signed_one, i) && extent >= FEWEST_COLUMNS;
+        bool many = has_axis(panel, i) && extent >= FEWEST_COLUMNS;
         if (is_contracted(contraction, i)) {
-            groups |= has_axis(unsigned_one, i) && (extent % 4 == 0 || is_stored(unsigned_one));
+            groups |=
+                has_axis(stream, i) && (extent % form.group == 0 || is_stored(stream, form.stream));
         } else {
-            columns |= many && !has_axis(unsigned_one, i);
-            lanes |= many && has_axis(unsigned_one, i) && signed_one->constant;
+            columns |= many && !has_axis(stream, i);
+            lanes |= many && has_axis(stream, i) && panel->constant;
         }
     }
-    return columns ? groups : lanes;
+    return columns ? groups : lanes && form.stream == DTYPE_UINT8;
 }
 
 /* ---- Other integers ---- */
@@ -474,12 +483,26 @@ static struct node *with_zeros(struct simplifying *simplifying, const struct nod
                    : NULL;
 }
 
-/* Which operand becomes int8, a constant if there is one; -1: tiles would not run it. */
-static int choose_signed(const struct node *contraction, const struct narrow_operand *operands) {
+/* Which operand becomes the panel, a constant if there is one; -1: tiles would not run it. */
+static int choose_panel(const struct node *contraction, struct dot_form form,
+                        const struct narrow_operand *operands) {
     for (int i = 1; i >= 0; i--)
-        if (!operands[1 - i].constant && suits_tiles(contraction, &operands[1 - i], &operands[i]))
+        if (!operands[1 - i].constant &&
+            suits_tiles(contraction, form, &operands[1 - i], &operands[i]))
             return i;
     return -1;
+}
+
+/* By vectors of int8, if the target has them, where the panel is constant: its sums are known then,
+ * of which the sign that the stream changes takes 128 times. */
+static int choose_form(const struct simplifying *simplifying, const struct node *contraction,
+                       const struct narrow_operand *operands, struct dot_form *form) {
+    *form = (struct dot_form){DTYPE_INT8, target_vector_bytes(simplifying->target)};
+    int chosen = form->group ? choose_panel(contraction, *form, operands) : -1;
+    if (chosen >= 0 && operands[chosen].constant)
+        return chosen;
+    *form = (struct dot_form){DTYPE_UINT8, 4};
+    return choose_panel(contraction, *form, operands);
 }
 
 /* As the tiles want it. */
@@ -496,7 +519,8 @@ bool narrow_contraction(struct simplifying *simplifying, const struct node *cont
     for (int i = 0; i < 2; i++)
         if (!read_operand(simplifying, contraction->sources[i], &operands[i]))
             return true;
-    int chosen = choose_signed(contraction, operands);
+    struct dot_form form;
+    int chosen = choose_form(simplifying, contraction, operands, &form);
     if (chosen < 0)
         return true;
     struct narrow_operand *b = &operands[chosen], *a = &operands[1 - chosen];
@@ -504,7 +528,7 @@ bool narrow_contraction(struct simplifying *simplifying, const struct node *cont
         return false;
     if (!b->raw || b->zero_varies)
         return true;
-    if (!choose_sign(simplifying, a, DTYPE_UINT8) || !choose_sign(simplifying, b, DTYPE_INT8))
+    if (!choose_sign(simplifying, a, form.stream) || !choose_sign(simplifying, b, DTYPE_INT8))
         return false;
     if (!can_pad(a) || !can_pad(b))
         return true;
@@ -515,4 +539,55 @@ bool narrow_contraction(struct simplifying *simplifying, const struct node *cont
     sum = less_zero(simplifying, contraction, sum, b, a);
     *made = with_zeros(simplifying, contraction, sum, operands);
     return *made != NULL;
+}
+
+/* ---- What is added to the sums ---- */
+
+/* more - less, element by element of two constants; axes along which both are the same everywhere
+ * have one element. */
+static struct node *constant_difference(struct simplifying *simplifying, const struct node *like,
+                                        const struct view *more, const struct view *less) {
+    struct node shape = *like;
+    struct view a = *more, b = *less;
+    for (int i = 0; i < like->rank; i++)
+        if (a.stride[i] == 0 && b.stride[i] == 0)
+            shape.shape[i] = a.shape[i] = b.shape[i] = 1;
+    uint32_t *elements = et_allocate((size_t)node_elements(&shape), sizeof *elements);
+    uint32_t *to = elements;
+    if (!elements) {
+        et_fail(simplifying->error, "out of memory");
+        return NULL;
+    }
+    struct rows rows = rows_of(2, (const struct view *const[]){&a, &b});
+    do
+        for (int64_t i = 0; i < rows.length; i++)
+            *to++ = ((const uint32_t *)rows.data[0])[i * rows.stride[0]] -
+                    ((const uint32_t *)rows.data[1])[i * rows.stride[1]];
+    while (rows_next(&rows));
+    struct node *made = simplify_constant(simplifying, &shape, "difference", elements);
+    et_release(elements);
+    return shaped(simplifying, OP_EXPAND, made, like->rank, like->shape, like->origin);
+}
+
+bool narrow_addition(struct simplifying *simplifying, const struct node *addition,
+                     struct node **made) {
+    if (addition->op != OP_ADD || addition->sources[0]->dtype != DTYPE_INT32 ||
+        !target_vector_bytes(simplifying->target))
+        return true;
+    for (int side = 0; side < 2 && !*made; side++) {
+        struct node *rest = addition->sources[side];
+        const struct view *more = simplifying->known[addition->sources[1 - side]->id];
+        const struct view *less =
+            rest->op == OP_SUB ? simplifying->known[rest->sources[1]->id] : NULL;
+        if (!more || !less || !view_is_aligned(more) || !view_is_aligned(less) ||
+            (double)node_elements(rest) > simplifying->steps_left)
+            continue;
+        simplifying->steps_left -= (double)node_elements(rest);
+        struct node *by = constant_difference(simplifying, rest, more, less);
+        *made =
+            by ? make(simplifying, OP_ADD, DTYPE_INT32, rest->sources[0], by, rest->origin) : NULL;
+        if (!*made)
+            return false;
+    }
+    return true;
 }

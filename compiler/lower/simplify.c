@@ -349,7 +349,8 @@ static bool simplify_node(struct simplifying *simplifying, const struct node *ol
     struct node *made = NULL;
     if (!replace_empty(simplifying, &node, &made))
         return false;
-    if (!made && !narrow_contraction(simplifying, &node, &made))
+    if (!made && (!narrow_contraction(simplifying, &node, &made) ||
+                  !narrow_addition(simplifying, &node, &made)))
         return false;
     if (!made)
         made = simplify_make(simplifying, &node);
@@ -377,8 +378,10 @@ static bool simplify_nodes(struct simplifying *simplifying, const struct graph *
     return true;
 }
 
-struct graph *simplify(const struct graph *graph, struct graph **folded, struct et_error *error) {
-    struct simplifying simplifying = {.result = graph_new(graph->name), .error = error};
+struct graph *simplify(const struct graph *graph, const struct target *target,
+                       struct graph **folded, struct et_error *error) {
+    struct simplifying simplifying = {
+        .result = graph_new(graph->name), .target = target, .error = error};
     struct graph *program = graph_new(graph->name);
     bool good = simplifying.result && program;
     if (!good)

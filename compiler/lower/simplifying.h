@@ -3,9 +3,11 @@
 #define EIGENTENSOR_SIMPLIFYING_H
 
 #include "compiler/graph/view.h"
+#include "compiler/target/target.h"
 
 struct simplifying {
     struct graph *result;
+    const struct target *target;
     struct node **made;    /* by the old node's id: what stands for it */
     struct view **known;   /* by the new node's id: its elements, if they are known now */
     int64_t *origin_bytes; /* by the new node's id: the largest list of elements behind it */
@@ -23,10 +25,14 @@ struct node *simplify_constant(struct simplifying *simplifying, const struct nod
                                const char *what, const void *elements);
 
 /* narrow.c: gives a contraction in int32 whose operands are 8-bit integers less their zero points
- * as one of casts of 8-bit integers, uint8 by int8, which tiles multiply as they are, and what the
- * zero points add to it. *made stays NULL where it is not such a contraction, or would not run as
- * tiles. False and an error when memory is exhausted. */
+ * as one of casts of 8-bit integers, uint8 or int8 by int8, which tiles of the target multiply as
+ * they are, and what the zero points add to it. *made stays NULL where it is not such a
+ * contraction, or would not run as tiles. False and an error when memory is exhausted. */
 bool narrow_contraction(struct simplifying *simplifying, const struct node *contraction,
                         struct node **made);
+/* Gives (x - a) + b of int32 constants a and b as x + (b - a), for targets whose zero points always
+ * add something; as above. */
+bool narrow_addition(struct simplifying *simplifying, const struct node *addition,
+                     struct node **made);
 
 #endif

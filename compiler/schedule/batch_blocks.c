@@ -53,13 +53,13 @@ static const struct node *origin_of(const struct node *node) {
     return node;
 }
 
-static struct block_part part_of(const struct node *node) {
+static struct block_part part_of(const struct target *target, const struct node *node) {
     struct block_part part = {.kind = &tile_kinds[TILE_KIND_FLOAT32],
                               .result_bytes = (double)image_bytes(node)};
     if (node->op != OP_CONTRACT)
         return part;
     const struct tile_kind *kind =
-        tile_kind_of(node->sources[0]->dtype, node->sources[1]->dtype, node->dtype);
+        tile_kind_of(target, node->sources[0]->dtype, node->sources[1]->dtype, node->dtype);
     part.kind = kind ? kind : part.kind;
     part.steps = (double)image_elements(node->sources[0]);
     for (int i = 0; i < node->source_count; i++) {
@@ -72,13 +72,14 @@ static struct block_part part_of(const struct node *node) {
     return part;
 }
 
-static void add_node(struct block_work *work, const struct node *node) {
+static void add_node(const struct target *target, struct block_work *work,
+                     const struct node *node) {
     if (!node->batched || stays_in_place(node))
         return;
     enum op_class class = op_facts[node->op].class;
     if (class == CLASS_CONTRACT || class == CLASS_REDUCE) {
         struct block_part *part = &work->parts[work->part_count++];
-        *part = part_of(node);
+        *part = part_of(target, node);
         work->weight_bytes += part->weight_bytes;
     }
     if (class != CLASS_CONTRACT)
@@ -250,7 +251,7 @@ int choose_blocks(const struct graph *graph, const struct target *target,
     if (!work.parts)
         return 0;
     for (int i = 0; i < graph->node_count; i++)
-        add_node(&work, graph->nodes[i]);
+        add_node(target, &work, graph->nodes[i]);
     for (int64_t images = 1; images <= LARGEST; images++)
         cover.cycles[images] = block_cycles(target, &work, images);
     et_release(work.parts);

@@ -35,8 +35,8 @@ static bool is_affine_load(const struct expression *e) {
     return true;
 }
 
-static bool has_tiles(const struct expression *sum) {
-    return tile_kind_of(sum->sources[0]->dtype, sum->sources[1]->dtype, sum->dtype) != NULL;
+static bool has_tiles(const struct target *target, const struct expression *sum) {
+    return tile_kind_of(target, sum->sources[0]->dtype, sum->sources[1]->dtype, sum->dtype) != NULL;
 }
 
 /* What a tile reads that makes float32 of its panel by itself. */
@@ -124,7 +124,7 @@ bool find_contraction(struct ir *ir, struct statement *statement, struct contrac
     struct finding finding = {0};
     expression_walk(ir, statement->value, note_reduction, &finding);
     const struct expression *sum = finding.sum ? sum_of_loads(ir, finding.sum) : NULL;
-    if (finding.sums != 1 || finding.reductions > 2 || !has_tiles(sum) ||
+    if (finding.sums != 1 || finding.reductions > 2 || !has_tiles(ir->target, sum) ||
         statement->loop_count + sum->axis_count + 2 > MAX_LOOPS ||
         (finding.pool && !unrolls(finding.pool)) || !is_affine_load(sum->sources[0]) ||
         !is_affine_load(sum->sources[1]))

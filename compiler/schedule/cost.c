@@ -66,7 +66,8 @@ static double step_count(const struct contraction *contraction, const struct til
 static double register_cycles(const struct target *target, const struct tile_kind *kind, bool lanes,
                               int height, int width, bool far) {
     if (target_is_small(target)) { /* one instruction after the other; four bytes are widened */
-        const int add = kind->group == 4 ? 2 : 1, load = kind->group == 4 ? 3 : 1;
+        const bool pairs = kind == &tile_kinds[TILE_KIND_DOT];
+        const int add = pairs ? 2 : 1, load = pairs ? 3 : 1;
         return (double)(add * height * width) + load * (width + height * (lanes ? width : 1)) +
                LOOP_CYCLES;
     }

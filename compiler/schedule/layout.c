@@ -138,7 +138,8 @@ struct layouts {
 
 static const struct tile_kind *kind_of(const struct contraction *contraction) {
     const struct expression *sum = contraction->sum;
-    return tile_kind_of(sum->sources[0]->dtype, sum->sources[1]->dtype, sum->dtype);
+    return tile_kind_of(contraction->ir->target, sum->sources[0]->dtype, sum->sources[1]->dtype,
+                        sum->dtype);
 }
 
 static struct layouts find_grouped(struct ir *ir) {

@@ -22,9 +22,10 @@ static const struct tile_width shapes_of_lane_dots[] = {
  * target's row says; pooling begins with four. */
 static const struct tile_width small_tiles[] = {
     {false, 4, 6}, {false, 8, 3}, {true, 4, 6}, {true, 8, 3}};
-/* Sums of integers share their registers with addresses. Of one column the panel lies as the stream
- * does, so that both are read by the same steps, and vectors of integers take them. */
+/* Sums of integers share their registers with addresses. */
 static const struct tile_width small_dots[] = {{false, 1, 4}};
+/* Eight sums take every other register, as the instruction that adds to them wants. */
+static const struct tile_width small_signed_dots[] = {{false, 1, 4}, {false, 2, 4}};
 static const struct tile_width small_lane_dots[] = {{true, 4, 1}};
 /* Of kinds that run as plain loops there. */
 static const struct tile_width no_tiles[] = {{false, 0, 0}};
@@ -48,28 +49,28 @@ const struct tile_kind tile_kinds[TILE_KIND_COUNT] = {
 #undef TILE_KIND
 };
 
-const struct tile_kind *tile_kind_find(enum dtype stream, enum dtype panel, enum dtype output) {
+const struct tile_kind *tile_kind_find(const struct target *target, enum dtype stream,
+                                       enum dtype panel, enum dtype output) {
     for (int i = 0; i < TILE_KIND_COUNT; i++)
         if (tile_kinds[i].stream == stream && tile_kinds[i].panel == panel &&
-            tile_kinds[i].output == output)
+            tile_kinds[i].output == output && tile_kind_widths(&tile_kinds[i], target).count > 0)
             return &tile_kinds[i];
     return NULL;
 }
 
-const struct tile_kind *tile_kind_of(enum dtype a, enum dtype b, enum dtype output) {
-    const struct tile_kind *kind = tile_kind_find(a, b, output);
-    return kind ? kind : tile_kind_find(b, a, output);
-}
-
-int tile_kind_vector(const struct tile_kind *kind, const struct target *target) {
-    return kind->group > 1 && target == &targets[TARGET_CORTEX_M55] ? 16 : 0;
+const struct tile_kind *tile_kind_of(const struct target *target, enum dtype a, enum dtype b,
+                                     enum dtype output) {
+    const struct tile_kind *kind = tile_kind_find(target, a, b, output);
+    return kind ? kind : tile_kind_find(target, b, a, output);
 }
 
 struct tile_widths tile_kind_widths(const struct tile_kind *kind, const struct target *target) {
-    if (!target_is_small(target))
-        return (struct tile_widths){kind->width_count, kind->widths};
-    return (struct tile_widths){kind->small_widths == no_tiles ? 0 : kind->small_count,
-                                kind->small_widths};
+    const bool small = target_is_small(target);
+    const struct tile_width *widths = small ? kind->small_widths : kind->widths;
+    if (widths == no_tiles ||
+        (kind == &tile_kinds[TILE_KIND_SIGNED_DOT] && !target_vector_bytes(target)))
+        return (struct tile_widths){0};
+    return (struct tile_widths){small ? kind->small_count : kind->width_count, widths};
 }
 
 int tile_most_rows(const struct tile_kind *kind, const struct target *target, bool lanes,

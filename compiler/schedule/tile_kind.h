@@ -31,15 +31,13 @@ enum tile_kind_id {
 };
 extern const struct tile_kind tile_kinds[TILE_KIND_COUNT];
 
-/* The kind that multiplies such a stream by such a panel and gives such sums; NULL: there is none.
- */
-const struct tile_kind *tile_kind_find(enum dtype stream, enum dtype panel, enum dtype output);
+/* The kind that multiplies such a stream by such a panel and gives such sums; NULL: the target has
+ * none. */
+const struct tile_kind *tile_kind_find(const struct target *target, enum dtype stream,
+                                       enum dtype panel, enum dtype output);
 /* The same where either operand may be the stream. */
-const struct tile_kind *tile_kind_of(enum dtype a, enum dtype b, enum dtype output);
-
-/* Bytes that an instruction multiplies by as many others and adds up, on a target that has vectors
- * of integers and none of floats that keep every bit; 0: there is none for this kind. */
-int tile_kind_vector(const struct tile_kind *kind, const struct target *target);
+const struct tile_kind *tile_kind_of(const struct target *target, enum dtype a, enum dtype b,
+                                     enum dtype output);
 
 /* The widths of a kind that there are for a target, the narrower first. */
 struct tile_widths {

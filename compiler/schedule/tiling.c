@@ -233,7 +233,8 @@ static void consider_side(struct search *search, int side) {
     const struct expression *stream = contraction->sum->sources[side];
     const struct expression *panel = contraction->sum->sources[1 - side];
     enum dtype output = contraction->sum->dtype;
-    const struct tile_kind *kind = tile_kind_find(stream->dtype, panel->dtype, output);
+    const struct tile_kind *kind =
+        tile_kind_find(contraction->ir->target, stream->dtype, panel->dtype, output);
     if (!kind)
         return;
     bool narrow = tile_kind_widens(kind);

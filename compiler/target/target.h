@@ -62,6 +62,12 @@ static inline bool target_is_small(const struct target *target) {
     return target->lanes == 1 && !target->gpu;
 }
 
+/* int8 that an instruction multiplies by as many others and adds up, of targets that have vectors
+ * of integers and none of floats that keep every bit; 0: there is none. */
+static inline int target_vector_bytes(const struct target *target) {
+    return target == &targets[TARGET_CORTEX_M55] ? 16 : 0;
+}
+
 /* float32 of a line of memory. */
 static inline int line_elements(const struct target *target) {
     return target->line / (int)sizeof(float);

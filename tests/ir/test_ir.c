@@ -105,7 +105,7 @@ Test(ir, every_stage_of_random_graphs_reads_back, .timeout = 120) {
         struct et_error error = {0};
         struct graph *graph = random_graph(seed, &error), *folded = NULL;
         cr_assert_not_null(graph, "%s", error.message);
-        struct graph *simple = simplify(graph, &folded, &error);
+        struct graph *simple = simplify(graph, &targets[TARGET_AVX2], &folded, &error);
         cr_assert_not_null(simple, "seed %lu: %s", seed, error.message);
         expect_same_at_every_stage(simple, seed);
         graph_free(simple);
@@ -270,7 +270,7 @@ static struct text lowered_text(uint64_t seed) {
     struct et_error error = {0};
     struct graph *graph = random_graph(seed, &error), *folded = NULL;
     cr_assert_not_null(graph, "%s", error.message);
-    struct graph *simple = simplify(graph, &folded, &error);
+    struct graph *simple = simplify(graph, &targets[TARGET_AVX2], &folded, &error);
     cr_assert_not_null(simple, "%s", error.message);
     struct arena arena = {0};
     struct ir ir = {.arena = &arena, .graph = simple, .target = &targets[TARGET_AVX2]};

@@ -285,7 +285,7 @@ Test(passes, graphs_are_simplified) {
     for (size_t i = 0; i < sizeof simplified / sizeof *simplified; i++) {
         struct graph *graph = graph_of(simplified[i].build(tensor_context_new("t"))), *folded;
         struct et_error error = {0};
-        struct graph *simple = simplify(graph, &folded, &error);
+        struct graph *simple = simplify(graph, &targets[TARGET_AVX2], &folded, &error);
         cr_assert_not_null(simple, "%s: %s", simplified[i].name, error.message);
         cr_expect(verify_graph(simple, &error), "%s: %s", simplified[i].name, error.message);
         struct text text = graph_text(simple);

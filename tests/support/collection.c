@@ -216,7 +216,9 @@ void collect_narrow(struct collection *collection) {
     static const struct {
         const char *name;
         struct graph *(*make)(struct tensor_context *context, struct et_error *error);
-    } makers[] = {{"byte_products", byte_products}, {"byte_convolutions", byte_convolutions}};
+    } makers[] = {{"byte_products", byte_products},
+                  {"byte_convolutions", byte_convolutions},
+                  {"byte_pools", byte_pools}};
     struct et_error error = {0};
     for (size_t i = 0; i < sizeof makers / sizeof *makers; i++) {
         struct graph *graph = makers[i].make(tensor_context_new(makers[i].name), &error);

@@ -11,6 +11,10 @@ struct graph *byte_products(struct tensor_context *context, struct et_error *err
 /* Padded, strided, in groups, one after another: layouts and zero points in padding. */
 struct graph *byte_convolutions(struct tensor_context *context, struct et_error *error);
 
+/* What is pooled of scaled sums: where the function that scales rises, where it does not in some
+ * channels, and where sums wrap around. */
+struct graph *byte_pools(struct tensor_context *context, struct et_error *error);
+
 /* Weights of 4 and 8 bits, which tiles decode; and such as they cannot: of short blocks, and of few
  * columns. */
 struct graph *coded_weights(struct tensor_context *context, struct et_error *error);

@@ -68,6 +68,10 @@ static bool adds_floats(const struct small_tile *small) {
     return small->tile->kind->accumulator == DTYPE_FLOAT32;
 }
 
+static bool is_signed(const struct small_tile *small) {
+    return small->tile->kind == &tile_kinds[TILE_KIND_SIGNED_DOT];
+}
+
 typedef const char *item_of(const struct small_tile *small, int row, int column);
 
 static const char *no_sum(const struct small_tile *small, int row, int column) {
@@ -173,7 +177,110 @@ static void add_stream(const struct small_tile *small, int row) {
     add_line(small, arena_format(small->emitter->ir->arena, form, type, row));
 }
 
+/* ---- Tiles of vectors of int8 ---- */
+
+/* Sums are in even registers, which the instruction asks for; the rest of them in odd ones: where
+ * each row of the stream goes on, r9 where the panel does, r11 what is counted. */
+static const char *const sum_registers[] = {"r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr"};
+static const char *const row_registers[] = {"r1", "r3", "r5", "r7"};
+
+static const char *sum_register(const struct small_tile *small, int row, int column) {
+    return sum_registers[row * small->tile->columns + column];
+}
+
+/* Registers of rows that may do without: rows 128 bytes or less behind the first, or the fourth
+ * behind the second, are read from where these are. */
+static const char *row_words(const struct small_tile *small, int row) {
+    return arena_format(small->emitter->ir->arena, "\"%s\", \"row%d\", \"row%d\"",
+                        row_registers[row], row, row == 3 ? 1 : 0);
+}
+
+/* A macro of the instructions of one step: its vectors are q0, q1, .. of the panel, and behind them
+ * one of the stream. */
+static void define_step(const struct small_tile *small, const char *name) {
+    struct text *text = small->text;
+    const int columns = small->tile->columns;
+    text_add(text, "#ifdef DOT_VECTORS\n#define %s", name);
+    for (int column = 0; column < columns; column++)
+        text_add(text, " \\\n    DOT_LOAD(\"q%d\", \"r9\")", column);
+    for (int row = 0; row < small->tile->rows; row++) {
+        if (row)
+            text_add(text, " \\\n    DOT_LOAD_ROW(\"q%d\", %s)", columns, row_words(small, row));
+        else
+            text_add(text, " \\\n    DOT_LOAD(\"q%d\", \"r1\")", columns);
+        for (int column = 0; column < columns; column++)
+            text_add(text, " DOT_ADD(\"%s\", \"q%d\", \"q%d\")", sum_register(small, row, column),
+                     columns, column);
+    }
+    text_add(text, "\n#endif\n");
+}
+
+static void add_moves(const struct small_tile *small, const char *stream, const char *panel) {
+    struct arena *arena = small->emitter->ir->arena;
+    add_line(small, arena_format(arena, "    DOT_MOVE(\"r1\", \"r1\", \"%s\")", stream));
+    for (int row = 1; row < small->tile->rows; row++)
+        add_line(small, arena_format(arena, "    DOT_MOVE_ROW(%s, \"%s\")", row_words(small, row),
+                                     stream));
+    add_line(small, arena_format(arena, "    DOT_MOVE(\"r9\", \"r9\", \"%s\")", panel));
+}
+
+/* All of the tile at once, where the compiler knows its walk. */
+static void add_assembler(struct small_tile *small, const char *step) {
+    struct arena *arena = small->emitter->ir->arena;
+    const int rows = small->tile->rows, columns = small->tile->columns;
+    text_add(small->text, "#ifdef DOT_VECTORS\n");
+    add_line(small,
+             arena_format(arena, "const struct dot_steps take = dot_steps_of(walk, %d);", columns));
+    const char *rows_known = "";
+    for (int row = 1; row < rows; row++)
+        rows_known = arena_format(arena, "%s && DOT_KNOWN(walk->rows[%d])", rows_known, row);
+    open_line(small, arena_format(arena, "if (resume == 0 && DOT_FITS(take, %d)%s) {", columns,
+                                  rows_known));
+    add_line(small, "register int32_t *to __asm__(\"r0\") = sums;");
+    add_line(small,
+             "register const int8_t *x __asm__(\"r1\") = stream, *y __asm__(\"r2\") = panel;");
+    add_line(small, "__asm__ volatile(");
+    add_line(small, "    DOT_BEGIN");
+    for (int row = 1; row < rows; row++)
+        add_line(small, arena_format(arena, "    DOT_BEGIN_ROW(%s)", row_words(small, row)));
+    for (int sum = 0; sum < rows * columns; sum++)
+        add_line(small, arena_format(arena, "    DOT_CLEAR(\"%s\")", sum_registers[sum]));
+    add_line(small, arena_format(arena, "    DOT_OUTER DOT_LINE DOT_STEPS(%s)", step));
+    add_moves(small, "next", "next_panel");
+    add_line(small, "    DOT_NEXT_LINE DOT_BEGIN_NEXT");
+    add_moves(small, "outer_next", "outer_panel");
+    add_line(small, "    DOT_END_NEXT DOT_STORE");
+    for (int sum = 0; sum + 1 < rows * columns; sum += 2)
+        add_line(small, arena_format(arena, "    DOT_TWO_SUMS(\"%s\", \"%s\", \"%d\")",
+                                     sum_registers[sum], sum_registers[sum + 1], 4 * sum));
+    if (rows * columns % 2)
+        add_line(small, arena_format(arena, "    DOT_SUM(\"%s\", \"%d\")",
+                                     sum_registers[rows * columns - 1], 4 * rows * columns - 4));
+    add_line(small, "    DOT_END");
+    add_line(small, "    : \"+r\"(to), \"+r\"(x), \"+r\"(y)");
+    const char *offsets = ", [row0] \"i\"(0)";
+    for (int row = 1; row < rows; row++)
+        offsets = arena_format(arena, "%s, [row%d] \"i\"(walk->rows[%d])", offsets, row, row);
+    add_line(small, arena_format(arena, "    : DOT_CONSTANTS(take)%s", offsets));
+    add_line(small, "    : DOT_CLOBBERS);");
+    add_line(small, "return;");
+    close_lines(small, 1);
+    text_add(small->text, "#endif\n");
+}
+
+static const char *signed_product(const struct small_tile *small, int row, int column) {
+    return arena_format(small->emitter->ir->arena,
+                        "s%d_%d = dot_add_sixteen(s%d_%d, x + walk->rows[%d], y + %d)", row, column,
+                        row, column, row, 16 * column);
+}
+
+/* ---- Any tile ---- */
+
 static void add_step(const struct small_tile *small) {
+    if (is_signed(small)) {
+        add_rows(small, "", signed_product, ";");
+        return;
+    }
     add_panel(small);
     for (int row = 0; row < small->tile->rows; row++) {
         if (!small->tile->lanes)
@@ -182,77 +289,15 @@ static void add_step(const struct small_tile *small) {
     }
 }
 
-/* Whether the tile has vectors for its innermost loop, where panel and stream lie alike. */
-static bool has_vectors(const struct small_tile *small) {
-    return small->tile->columns == 1 &&
-           tile_kind_vector(small->tile->kind, small->emitter->ir->target) > 0;
-}
-
-/* As many steps as vectors take at once; the loop behind it takes those that are left. */
-static void add_vectors(struct small_tile *small) {
-    struct arena *arena = small->emitter->ir->arena;
-    const int bytes = tile_kind_vector(small->tile->kind, small->emitter->ir->target);
-    const int steps = bytes / small->tile->kind->group;
-    text_add(small->text, "#ifdef DOT_VECTORS\n");
-    open_line(small, "if (walk->stream[2] == 4 && walk->panel[2] == 4) {");
-    add_line(small, "SMALL_KEEP_LOOP");
-    open_line(small, arena_format(arena, "for (; k >= %d; k -= %d) {", steps, steps));
-    add_line(small, "const dot_vector y0 = dot_vector_of_panel(y);");
-    add_line(small, "excess = dot_vector_sum(excess, y0);");
-    for (int row = 0; row < small->tile->rows; row++)
-        add_line(small, arena_format(arena,
-                                     "s%d_0 = dot_vector_add(s%d_0, "
-                                     "dot_vector_of_stream(x + walk->rows[%d]), y0);",
-                                     row, row, row));
-    add_line(small, arena_format(arena, "x += %d;", bytes));
-    add_line(small, arena_format(arena, "y += %d;", bytes));
-    close_lines(small, 2);
-    text_add(small->text, "#endif\n");
-}
-
-/* Where steps are less than vectors, these gather; no walk is left then. */
-static void add_gathers(struct small_tile *small) {
-    struct arena *arena = small->emitter->ir->arena;
-    const int bytes = tile_kind_vector(small->tile->kind, small->emitter->ir->target);
-    add_line(small, "ptrdiff_t again = walk->again;");
-    text_add(small->text, "#ifdef DOT_VECTORS\n");
-    open_line(small, "if (dot_is_short(walk)) {");
-    add_line(small, "const ptrdiff_t depth = dot_depth(walk);");
-    add_line(small, "again = -1;");
-    add_line(small, "DOT_UNROLL");
-    open_line(small, arena_format(arena, "for (ptrdiff_t at = 0; at < depth; at += %d) {", bytes));
-    add_line(small, "const uint8x16_t places = dot_places(walk, at);");
-    add_line(small, "const dot_vector y0 = dot_vector_of_rest(panel + at, depth - at);");
-    add_line(small, "excess = dot_vector_sum(excess, y0);");
-    for (int row = 0; row < small->tile->rows; row++)
-        add_line(small, arena_format(arena,
-                                     "s%d_0 = dot_vector_add(s%d_0, "
-                                     "dot_vector_at(stream + walk->rows[%d], places), y0);",
-                                     row, row, row));
-    close_lines(small, 2);
-    text_add(small->text, "#endif\n");
-}
-
-static const char *with_excess(const struct small_tile *small, int row, int column) {
-    return arena_format(small->emitter->ir->arena, "s%d_%d += 128 * excess", row, column);
-}
-
 /* A loop over a level of the walk, from the pointers of the one around it. */
 static void open_level(struct small_tile *small, const char *outer, const char *inner,
                        const char *counter, const char *first) {
     struct arena *arena = small->emitter->ir->arena;
     const char *panel = dtype_facts[small->tile->kind->panel].c_type;
-    if (!inner && has_vectors(small)) {
-        add_line(small, arena_format(arena, "ptrdiff_t %s = %s;", counter, first));
-        add_vectors(small);
-    }
     if (!inner)
         add_line(small, adds_floats(small) ? "SMALL_UNROLL" : "SMALL_KEEP_LOOP");
-    const char *begin = !inner && has_vectors(small)
-                            ? ""
-                            : arena_format(arena, "ptrdiff_t %s = %s", counter, first);
-    open_line(small, arena_format(arena, "for (%s; %s %s 0; %s--) {", begin, counter,
-                                  *counter == 'h' ? ">=" : ">", counter));
+    open_line(small, arena_format(arena, "for (ptrdiff_t %s = %s; %s %s 0; %s--) {", counter, first,
+                                  counter, *counter == 'h' ? ">=" : ">", counter));
     if (!inner)
         return;
     const char *stream = dtype_facts[small->tile->kind->stream].c_type;
@@ -269,9 +314,7 @@ static void close_level(struct small_tile *small, const char *pointers, const ch
 }
 
 static void add_walk(struct small_tile *small) {
-    if (has_vectors(small))
-        add_gathers(small);
-    open_level(small, "_h", "_i", "h", has_vectors(small) ? "again" : "walk->again");
+    open_level(small, "_h", "_i", "h", "walk->again");
     open_level(small, "_i", "_j", "i", "walk->extent[0]");
     open_level(small, "_j", "", "j", "walk->extent[1]");
     open_level(small, "", NULL, "k", "walk->extent[2]");
@@ -288,23 +331,25 @@ static void add_walk(struct small_tile *small) {
 static void define_tile(struct emitter *emitter, struct text *text,
                         const struct wanted_tile *tile) {
     struct small_tile small = {emitter, tile, text, 0};
-    const char *panel = dtype_facts[tile->kind->panel].c_type;
+    const char *step =
+        arena_format(emitter->ir->arena, "SIGNED_DOT_%dX%d", tile->rows, tile->columns);
+    if (is_signed(&small))
+        define_step(&small, step);
     open_line(&small,
               arena_format(emitter->ir->arena, "SMALL_TILE %s(%s) {", emit_tile_name(emitter, tile),
                            emit_tile_parameters(emitter, tile)));
-    add_rows(&small, adds_floats(&small) ? "float " : "uint32_t ", no_sum, ",");
-    if (has_vectors(&small))
-        add_line(&small, "uint32_t excess = 0;");
-    add_line(&small, arena_format(emitter->ir->arena, "const %s *x_h = stream;",
-                                  dtype_facts[tile->kind->stream].c_type));
-    add_line(&small, arena_format(emitter->ir->arena, "const %s *y_h = panel;", panel));
     add_line(&small, "(void)ahead;");
+    if (is_signed(&small))
+        add_assembler(&small, step);
+    add_rows(&small, adds_floats(&small) ? "float " : "uint32_t ", no_sum, ",");
     open_line(&small, "if (resume != 0) {");
     add_rows(&small, "", loaded_sum, ";");
     close_lines(&small, 1);
+    add_line(&small, arena_format(emitter->ir->arena, "const %s *x_h = stream;",
+                                  dtype_facts[tile->kind->stream].c_type));
+    add_line(&small, arena_format(emitter->ir->arena, "const %s *y_h = panel;",
+                                  dtype_facts[tile->kind->panel].c_type));
     add_walk(&small);
-    if (has_vectors(&small))
-        add_rows(&small, "", with_excess, ";");
     add_rows(&small, "", stored_sum, ";");
     close_lines(&small, 1);
     text_add(text, "\n");
@@ -315,6 +360,15 @@ static void define_tile(struct emitter *emitter, struct text *text,
 static void declare_array(struct emitter *emitter, const char *type, const char *name,
                           const char *count) {
     emit_line(emitter, "%s %s[%s];", type, name, count);
+}
+
+/* Few sums, of which loops would be longer than what they do. */
+static void add_epilogue(struct emitter *emitter, const struct store *store,
+                         const struct epilogue *epilogue) {
+    struct epilogue unrolled = *epilogue;
+    if (epilogue->kind == &tile_kinds[TILE_KIND_SIGNED_DOT])
+        unrolled.before = "DOT_UNROLL";
+    emit_epilogue_loops(emitter, store, &unrolled);
 }
 
 static const char *const templates[] = {template_tile_small, NULL};
@@ -335,7 +389,7 @@ const struct emit_backend emit_small = {
     .declare_tile = define_tile,
     .declare_array = declare_array,
     .statements = emit_statement_loops,
-    .epilogue = emit_epilogue_loops,
+    .epilogue = add_epilogue,
     .copy_out = emit_copy_loop,
     .reduction = emit_reduction,
 };
