@@ -366,7 +366,7 @@ Test(passes, living_temporaries_share_no_bytes) {
     for (uint64_t seed = 0; seed < 500; seed++) {
         struct random random = {.state = seed};
         struct arena arena = {0};
-        struct program program = {.ir = {.arena = &arena}};
+        struct program program = {.ir = {.arena = &arena, .target = &targets[TARGET_AVX2]}};
         int count = (int)random_between(&random, 1, MOST_KERNELS);
         while (program.count < count)
             add_program_statement(&program, &random, random_between(&random, 1, 2000), false);
@@ -386,7 +386,7 @@ Test(passes, a_chain_needs_its_lower_bound) {
     for (uint64_t seed = 0; seed < 200; seed++) {
         struct random random = {.state = seed};
         struct arena arena = {0};
-        struct program program = {.ir = {.arena = &arena}};
+        struct program program = {.ir = {.arena = &arena, .target = &targets[TARGET_AVX2]}};
         size_t largest = 0;
         for (int i = 0; i < MOST_KERNELS; i++) {
             add_program_statement(&program, &random, random_between(&random, 1, 2000), true);
@@ -406,7 +406,7 @@ Test(passes, a_chain_needs_its_lower_bound) {
 /* Constants that some statement reads lie one after another in the weights block; others do not. */
 Test(passes, constants_have_places) {
     struct arena arena = {0};
-    struct ir ir = {.arena = &arena};
+    struct ir ir = {.arena = &arena, .target = &targets[TARGET_AVX2]};
     struct et_error error = {0};
     cr_assert(parse_ir(&ir,
                        "buffer a constant float32[17]\n"
