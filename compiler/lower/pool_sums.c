@@ -116,6 +116,7 @@ static bool rises_beside(struct path *path, const struct expression *e,
                          const struct constant_range *range) {
     switch (e->op) {
     case OP_ADD:
+    case OP_SUB:
         path->bound += fmax(fabs(range->least), fabs(range->most));
         return e->dtype == DTYPE_INT32 && !path->signs;
     case OP_MUL:
@@ -159,7 +160,7 @@ static bool find_path(const struct expression *reduce, struct path *path) {
         const int constant = find_range(e->sources[0], reduce, &range)   ? 0
                              : find_range(e->sources[1], reduce, &range) ? 1
                                                                          : -1;
-        if (constant < 0 || !rises_beside(path, e, &range))
+        if (constant < 0 || (e->op == OP_SUB && constant == 0) || !rises_beside(path, e, &range))
             return false;
         path->sources[path->count] = 1 - constant;
     }

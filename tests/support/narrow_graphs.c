@@ -82,42 +82,53 @@ struct graph *byte_convolutions(struct tensor_context *context, struct et_error 
         error);
 }
 
-/* A weight of bytes, one for each of the channels of `like`, as numbers of its type. */
-static struct tensor of_channels(struct tensor_context *context, const char *name, enum dtype bytes,
-                                 struct tensor like) {
-    struct tensor each = add_weight(context, name, bytes, SHAPE(24));
-    return tensor_expand(tensor_reshape(tensor_cast(each, tensor_dtype(like)), SHAPE(1, 24, 1, 1)),
-                         SHAPE(1, 24, 8, 10));
+enum { CHANNELS = 24, MOST_FACTOR = INT32_MAX / CHANNELS };
+
+/* A constant for each channel of 8 x 10 sums, of numbers from -24 to 22, or of magnitudes; as
+ * integers, by a factor. */
+static struct tensor of_channels(struct tensor_context *context, enum dtype dtype, bool is_signed,
+                                 int factor) {
+    int32_t integers[CHANNELS];
+    float numbers[CHANNELS];
+    for (int i = 0; i < CHANNELS; i++) {
+        integers[i] = 2 * ((7 * i) % CHANNELS) - CHANNELS;
+        integers[i] = integers[i] < 0 && !is_signed ? -integers[i] : integers[i];
+        numbers[i] = (float)integers[i] * 0x1p-2f;
+        integers[i] *= factor;
+    }
+    const void *elements = dtype == DTYPE_INT32 ? (const void *)integers : numbers;
+    struct tensor each = tensor_const(context, dtype, SHAPE(1, CHANNELS, 1, 1), CHANNELS, elements);
+    return tensor_expand(each, SHAPE(1, CHANNELS, 8, 10));
 }
 
 /* The greatest of 2 x 2 of such sums, each scaled and rounded before. */
 static struct tensor pooled(struct tensor sums, struct tensor scale, bool is_limited,
                             enum dtype dtype) {
-    struct tensor y = tensor_mul(tensor_cast(sums, DTYPE_FLOAT32), scalar_like(scale, 0x1p-11));
-    y = tensor_mul(is_limited ? relu(y) : y, tensor_mul(scale, scalar_like(scale, 0x1p-5)));
+    struct tensor y = tensor_cast(sums, DTYPE_FLOAT32);
+    y = tensor_mul(y, scalar_like(y, 0x1p-10));
+    y = tensor_mul(is_limited ? relu(y) : y, scale);
     struct pool2d_options options = {.kernel = {2, 2}, .stride = {2, 2}};
     return max_pool2d(tensor_cast(tensor_round(y), dtype), options);
 }
 
-/* By filters of its own, so that no sums are stored; biases of one byte or of four. */
+/* By filters of its own, so that no sums are stored; with biases of few bits, or of all. */
 static struct tensor biased(struct tensor_context *context, struct tensor x, const char *name,
-                            const char *bias, enum dtype bytes) {
+                            int factor) {
     struct conv_options options = {.stride = {1, 1}, .dilation = {1, 1}};
-    struct tensor filters = add_weight(context, name, DTYPE_INT8, SHAPE(24, 8, 3, 3));
+    struct tensor filters = add_weight(context, name, DTYPE_INT8, SHAPE(CHANNELS, 8, 3, 3));
     struct tensor sums = conv(centred(x, 99), centred(filters, 0), NO_TENSOR, options);
-    return tensor_add(sums, of_channels(context, bias, bytes, sums));
+    return tensor_add(sums, of_channels(context, DTYPE_INT32, true, factor));
 }
 
 struct graph *byte_pools(struct tensor_context *context, struct et_error *error) {
     struct tensor x = add_graph_input(context, "x", DTYPE_UINT8, SHAPE(1, 8, 10, 12));
-    struct tensor rising = biased(context, x, "rising", "b", DTYPE_INT8);
-    struct tensor limited = biased(context, x, "limited", "c", DTYPE_INT8);
-    struct tensor falling = biased(context, x, "falling", "d", DTYPE_INT8);
-    struct tensor below = biased(context, x, "below", "e", DTYPE_INT8);
-    struct tensor wrapping = biased(context, x, "wrapping", "f", DTYPE_INT32);
-    struct tensor number = tensor_cast(rising, DTYPE_FLOAT32);
-    struct tensor scale = of_channels(context, "scale", DTYPE_UINT8, number);
-    struct tensor any = of_channels(context, "any", DTYPE_INT8, number);
+    struct tensor rising = biased(context, x, "rising", 1);
+    struct tensor limited = biased(context, x, "limited", 1);
+    struct tensor falling = biased(context, x, "falling", 1);
+    struct tensor below = biased(context, x, "below", 1);
+    struct tensor wrapping = biased(context, x, "wrapping", MOST_FACTOR);
+    struct tensor scale = of_channels(context, DTYPE_FLOAT32, false, 1);
+    struct tensor any = of_channels(context, DTYPE_FLOAT32, true, 1);
     return compile_to_graph(context,
                             OUTPUTS({"r", pooled(rising, scale, false, DTYPE_UINT8)},
                                     {"l", pooled(limited, any, true, DTYPE_UINT8)},
