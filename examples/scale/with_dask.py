@@ -2,6 +2,7 @@
 
 import sys
 
+import dask
 import dask.dataframe
 from dask.distributed import Client, progress
 
@@ -9,6 +10,7 @@ from workloads import WORKLOADS
 
 
 def start(workers=2):
+    dask.config.set({"distributed.worker.profile.enabled": False})  # which looks each 10 ms
     return Client(n_workers=workers, threads_per_worker=1, dashboard_address=None)
 
 
