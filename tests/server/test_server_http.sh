@@ -4,6 +4,7 @@
 
 command -v python3 >/dev/null || skip "no python3 on this machine"
 enter_work_folder
+cd "$top" || exit 1
 export TMPDIR="$work" # where a server that is killed on purpose leaves what the next one removes
 for folder in "$build" ${SANITIZED:+"$top/$SANITIZED"}; do
     for tests in server_http server_protocol server_limits server_batching \

@@ -224,27 +224,12 @@ enum { FEW_BLOCKS = 16 };
 int64_t emit_kernel_blocks(struct emitter *emitter, const struct kernel *kernel) {
     int64_t blocks = 0;
     const int nests = nest_count(kernel);
-    if (kernel->in_turn)
-        return 1;
     if (kernel->statements[0]->shared_count)
         return blocks_for(iterations_of(kernel), group_of(emitter, kernel));
     for (int i = 0; i < kernel->statement_count;
          i += nest_size(&kernel->statements[i], kernel->statement_count - i))
         blocks += nest_blocks(emitter, &kernel->statements[i], nests);
     return blocks;
-}
-
-/* One after another, by one block. */
-static void emit_nests_in_turn(struct emitter *emitter, const struct kernel *kernel) {
-    const bool entry = emitter->is_entry;
-    emitter->is_entry = false; /* so that threads wait for each other */
-    for (int i = 0, size; i < kernel->statement_count; i += size) {
-        size = nest_size(&kernel->statements[i], kernel->statement_count - i);
-        emit_open(emitter, "{");
-        emit_nest(emitter, &kernel->statements[i], size, 1, NULL);
-        emit_close(emitter);
-    }
-    emitter->is_entry = entry;
 }
 
 /* Nests of an entry have blocks of their own, one after another. */
@@ -282,8 +267,6 @@ void emit_thread_kernel(struct emitter *emitter, const struct kernel *kernel) {
     emitter->few_blocks = emitter->waits_later = false;
     if (kernel->statements[0]->shared_count)
         emit_shared_nests(emitter, kernel);
-    else if (kernel->in_turn)
-        emit_nests_in_turn(emitter, kernel);
     else
         emit_nests(emitter, kernel);
     emit_close(emitter);
