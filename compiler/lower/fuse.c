@@ -252,7 +252,8 @@ static bool widens_in_tiles(const struct fusion *fusion, const struct statement 
     return false;
 }
 
-static const struct axis *plain_axis(const struct index *index) {
+/* The one axis that an index moves along, by any stride and from anywhere; NULL: there is none. */
+static const struct axis *moving_axis(const struct index *index) {
     return index->count == 1 && index->terms[0].atom->kind == ATOM_AXIS ? index->terms[0].atom->axis
                                                                         : NULL;
 }
@@ -268,7 +269,7 @@ static const struct axis *joined_axis(const struct statement *statement) {
     const struct axis *joined = NULL;
     int parts = 1;
     for (; value->kind == EXPRESSION_GUARD; value = value->sources[1], parts++) {
-        const struct axis *axis = plain_axis(value->predicates[0].index);
+        const struct axis *axis = moving_axis(value->predicates[0].index);
         if (!axis || (joined && axis != joined) || value->predicate_count != 1 ||
             !is_part(value->sources[0]))
             return NULL;
@@ -293,7 +294,7 @@ static bool is_cut_at_parts(const struct fusion *fusion, const struct statement 
     int position = 0;
     while (producer->axes[position] != joined)
         position++;
-    kept = plain_axis(search.weight_load->indices[position]);
+    kept = moving_axis(search.weight_load->indices[position]);
     for (int i = 0; i < consumer->axis_count; i++)
         if (kept == consumer->axes[i])
             return true;

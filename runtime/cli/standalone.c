@@ -26,7 +26,6 @@
     TEXT(standalone_file_h, "compiler/base/file.h")                                                \
     TEXT(standalone_file, "compiler/base/file.c")                                                  \
     TEXT(standalone_file_write, "compiler/base/file_write.c")                                      \
-    TEXT(standalone_most_bytes_h, "compiler/base/most_bytes.h")                                    \
     TEXT(standalone_rows_h, "compiler/base/rows.h")                                                \
     TEXT(standalone_text_h, "compiler/base/text.h")                                                \
     TEXT(standalone_text, "compiler/base/text.c")                                                  \
