@@ -207,6 +207,8 @@ void connections_free(struct http *http) {
         http->gone = connection->next;
         et_release(connection);
     }
+    while (http->input_count && !http->connections)
+        et_release(http->inputs[--http->input_count]);
 }
 
 bool connection_open(struct http *http, int socket, const struct sockaddr_storage *remote) {

@@ -71,7 +71,7 @@ enum outcome { GOES_ON, WAITS, CLOSED };
 bool connection_open(struct http *http, int socket, const struct sockaddr_storage *remote);
 /* Closes it; an exchange that a worker has is cancelled, and freed when it comes back. */
 void connection_close(struct http *http, struct connection *connection);
-/* Frees those that were closed. */
+/* Frees those that were closed, and the spare inputs once no connection is left. */
 void connections_free(struct http *http);
 /* Ends the exchange, with the same rule. */
 void connection_end_exchange(struct connection *connection);

@@ -336,8 +336,6 @@ bool http_close(struct http *http) {
         close(http->wake);
     if (http->epoll >= 0)
         close(http->epoll);
-    while (http->input_count)
-        et_release(http->inputs[--http->input_count]);
     pthread_mutex_destroy(&http->lock);
     et_release(http);
     return true;

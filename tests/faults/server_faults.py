@@ -112,8 +112,12 @@ class Server:
 
     def live_is(self, count):
         """Connections end a moment after their clients have all bytes."""
+        return self.comes_to(lambda live: live <= count)
+
+    def comes_to(self, condition):
+        """Whether what is held becomes so, within the time that a reply may take."""
         for _ in range(100 * SECONDS):
-            if self.control.live <= count:
+            if condition(self.control.live):
                 return True
             time.sleep(0.01)
         return False
@@ -289,6 +293,21 @@ def try_request(server, name, request):
     return name, tried, wrong
 
 
+def try_many(server, name="connections at once"):
+    """What many connections at once needed does not stay once they are gone."""
+    live, wrong = server.settle(), []
+    clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
+    for client in clients:
+        client.sendall(b"GET /")
+    if not server.comes_to(lambda held: held >= live + len(clients)):
+        wrong = [f"{name}: not each of them has memory"]
+    for client in clients:
+        client.close()
+    if not wrong and not server.live_is(live):
+        wrong = [f"{name}: {server.control.live - live} blocks of memory are leaked"]
+    return name, {}, wrong
+
+
 def try_start(server, request):
     tried, wrong, expected = {}, [], None
     for kind in ("none", *KINDS):
@@ -323,6 +342,7 @@ def try_requests(folder, rows, *options):
     server = Server(folder, *options)
     assert server.start(), server.said
     server.wait_for_builder()
+    yield try_many(server)
     for name, request in rows:
         yield try_request(server, name, request)
         if server.process.poll() is not None:
