@@ -61,10 +61,11 @@ static double *medians(const struct compiled *compiled, run_array *entry,
     return NULL;
 }
 
-double *kernel_times(const struct compiled *compiled, const struct et_program *program) {
+double *kernel_times(const struct compiled *compiled, const struct et_program *program,
+                     const int *cancelled) {
     struct build timed;
     if (compiled->kernel_count == 0 || compiled->kernel_count > MOST_KERNELS ||
-        !model_build_aot(program, true, &timed, NULL))
+        !model_build_aot(program, true, cancelled, &timed, NULL))
         return NULL;
     double *result = timed.compiled->kernel_count == compiled->kernel_count
                          ? medians(timed.compiled, timed.executable.entry, program)

@@ -136,8 +136,8 @@ int main(int count, char **values) {
     int status = open_and_serve(&server, began);
     log_close(server.log);
     if (!folder_stop(server.folder, SECONDS_TO_BUILD) ||
-        !models_wait(&server.models, SECONDS_TO_BUILD))
-        _exit(status); /* a compiler still runs, and its result is not needed */
+        !models_stop(&server.models, SECONDS_TO_BUILD))
+        _exit(status); /* libtcc or a measurement still runs, and its result is not needed */
     folder_free(server.folder);
     models_free(&server.models);
     files_end();

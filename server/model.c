@@ -135,7 +135,8 @@ bool model_make(struct model *model, struct et_program *program,
         *model = (struct model){.name = model->name,
                                 .index = model->index,
                                 .serial = model->serial,
-                                .on_gpu = model->on_gpu};
+                                .on_gpu = model->on_gpu,
+                                .cancelled = model->cancelled};
         return false;
     }
     model->jit_milliseconds = (now_microseconds() - began) / 1000;
@@ -152,8 +153,8 @@ bool model_takes_batch(const struct model *model, int64_t batch) {
            check_memory(model, batch, ET_JIT, NULL);
 }
 
-bool model_build_aot(const struct et_program *program, bool profile, struct build *build,
-                     struct et_error *error) {
+bool model_build_aot(const struct et_program *program, bool profile, const int *cancelled,
+                     struct build *build, struct et_error *error) {
     const char *digest = et_program_digest(program);
     const struct target *target = cpu_target(error);
     if (!target)
@@ -162,7 +163,7 @@ bool model_build_aot(const struct et_program *program, bool profile, struct buil
                                               .digest = digest,
                                               .profile = profile,
                                               .stop_every = profile ? 0 : STOP_EVERY};
-    const struct build_options building = {.keep_for = digest};
+    const struct build_options building = {.keep_for = digest, .cancelled = cancelled};
     return program_build(program, mode_backend(ET_AOT), &compiling, &building, build, error);
 }
 
@@ -174,12 +175,13 @@ void model_build_sizes(struct model *model) {
 void model_measure_kernels(struct model *model) {
     if (atomic_load(&model->aot_state) == AOT_READY)
         atomic_store(&model->kernel_microseconds,
-                     kernel_times(model->aot.compiled, model->program));
+                     kernel_times(model->aot.compiled, model->program, model->cancelled));
 }
 
 void model_build(struct model *model) {
     double began = now_microseconds();
-    bool good = model_build_aot(model->program, false, &model->aot, &model->aot_error);
+    bool good =
+        model_build_aot(model->program, false, model->cancelled, &model->aot, &model->aot_error);
     model->aot_milliseconds = (now_microseconds() - began) / 1000;
     atomic_store(&model->aot_state, good ? AOT_READY : AOT_FAILED);
 }

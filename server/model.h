@@ -28,10 +28,11 @@ struct model_limits {
 struct model {
     char *name; /* by which it is asked for */
     struct et_program *program;
-    struct sizes *sizes; /* of a model with open axes, whose first size this is; or NULL */
-    int index;           /* among the models that are served: also of other sizes of one */
-    uint64_t serial;     /* no two that ever had that index have the same */
-    int holders, built;  /* for models.c, under its lock */
+    struct sizes *sizes;  /* of a model with open axes, whose first size this is; or NULL */
+    int index;            /* among the models that are served: also of other sizes of one */
+    uint64_t serial;      /* no two that ever had that index have the same */
+    int holders, built;   /* for models.c, under its lock */
+    const int *cancelled; /* set once what is being built is not wanted any more */
     struct model_limits limits;
     atomic_int running; /* requests that it is at work on */
     struct graph *one;  /* of a program with a batch axis: its graph for one image */
@@ -71,9 +72,9 @@ void model_build_sizes(struct model *model);
 /* Then measures its kernels. */
 void model_measure_kernels(struct model *model);
 /* Builds a program with gcc, or takes what an earlier process built; with laps (compiled.h) if
- * `profile`. */
-bool model_build_aot(const struct et_program *program, bool profile, struct build *build,
-                     struct et_error *error);
+ * `profile`; until *cancelled is set. */
+bool model_build_aot(const struct et_program *program, bool profile, const int *cancelled,
+                     struct build *build, struct et_error *error);
 /* The graph of one image. */
 const struct graph *model_graph(const struct model *model);
 /* Whether there is that mode: there is ET_CUDA where the server was started so. */

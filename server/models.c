@@ -144,6 +144,7 @@ static struct model *new_model(struct models *models, const char *name, bool rep
                                 .serial = serial,
                                 .sizes = sizes,
                                 .on_gpu = models->on_gpu,
+                                .cancelled = &models->cancelled,
                                 .holders = 1};
         return model;
     }
@@ -366,11 +367,12 @@ void models_build(struct models *models) {
     pthread_mutex_unlock(&models->lock);
 }
 
-bool models_wait(struct models *models, int seconds) {
+bool models_stop(struct models *models, int seconds) {
     if (!models->building)
         return true;
     pthread_mutex_lock(&models->lock);
     models->closing = true;
+    __atomic_store_n(&models->cancelled, 1, __ATOMIC_RELAXED);
     pthread_cond_signal(&models->more);
     pthread_mutex_unlock(&models->lock);
     struct timespec until = deadline_in((int64_t)seconds * 1000);

@@ -21,6 +21,7 @@ struct models {
     bool builds;   /* with gcc what is served */
     bool building; /* there is a thread for it */
     bool closing;  /* all above: under the lock */
+    int cancelled; /* atomically: what is being built is not wanted any more */
 
     /* Set before models are opened: */
     bool may_be_empty;  /* no path does not stand for the shipped models */
@@ -40,9 +41,9 @@ bool models_open(struct models *models, char *const *paths, int count, struct et
 /* Begins to build all of them with gcc, in a thread of its own: they are used when they are ready.
  */
 void models_build(struct models *models);
-/* Waits for the builder, at most so long; false when it is still at work: it reads the models until
- * the process ends. Called once. */
-bool models_wait(struct models *models, int seconds);
+/* Ends the builder and the compiler that it runs, and waits for it, at most so long; false when it
+ * is still at work: it reads the models until the process ends. Called once. */
+bool models_stop(struct models *models, int seconds);
 void models_free(struct models *models); /* requires that no builder is at work, and no holder */
 
 struct model_source {

@@ -350,6 +350,7 @@ static bool make_size(struct sizes *sizes, struct served_size *size,
     struct compile_limits limits = limits_within(sizes->models, limit);
     size->status = program ? 503 : 400;
     size->model.on_gpu = sizes->models->on_gpu;
+    size->model.cancelled = &sizes->models->cancelled;
     if (!program ||
         !model_make(&size->model, program, &limits, sizes->model->most_memory, &size->error) ||
         !runs_alike(sizes, size))
@@ -504,7 +505,10 @@ static struct served_size *next_to_build(struct sizes *sizes) {
 }
 
 void sizes_build(struct sizes *sizes) {
-    for (struct served_size *size; count_sizes(sizes) && (size = next_to_build(sizes));) {
+    const int *cancelled = &sizes->models->cancelled;
+    struct served_size *size;
+    while (!__atomic_load_n(cancelled, __ATOMIC_RELAXED) && count_sizes(sizes) &&
+           (size = next_to_build(sizes))) {
         model_build(&size->model);
         pthread_mutex_lock(&sizes->lock);
         let_go(sizes, size);

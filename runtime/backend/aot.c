@@ -77,7 +77,8 @@ static const char *usual_compiler(enum aot_kind kind, const struct build_options
 static bool run(struct job *job) {
     int status = 0;
     text_free(&job->said);
-    if (!process_run(job->arguments, &job->said, &status, job->error))
+    if (!process_run_until(job->options->cancelled, job->arguments, &job->said, &status,
+                           job->error))
         return false;
     if (!text_check(&job->said, job->error))
         return false;

@@ -17,6 +17,8 @@ struct build_options {
     const char *keep_for;      /* the graph's digest, 64 hexadecimal digits: what takes long to
                                   build is kept for the next process; NULL: it is not */
     const struct graph *graph; /* that was compiled; devices ask for it */
+    const int *cancelled;      /* any thread may set it, atomically: a C compiler that runs is
+                                  ended, and nothing was built; NULL: there is none */
 };
 
 /* A run on a device of its own: of so many images, 1 where the graph has no batch axis. */

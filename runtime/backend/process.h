@@ -11,4 +11,9 @@
 bool process_run(const char *const *arguments, struct text *said, int *status,
                  struct et_error *error);
 
+/* The same until *cancelled is not 0, which any thread may set, atomically: then the program is
+ * ended with all that it started, and it is an error. NULL: never. */
+bool process_run_until(const int *cancelled, const char *const *arguments, struct text *said,
+                       int *status, struct et_error *error);
+
 #endif

@@ -327,6 +327,34 @@ Test(aot, unusable_temporary_directory) {
     cr_assert_not_null(strstr(error.message, "expected no quote"), "%s", error.message);
 }
 
+static void *cancel_soon(void *cancelled) {
+    nanosleep(&(struct timespec){.tv_nsec = 200 * 1000 * 1000}, NULL);
+    __atomic_store_n((int *)cancelled, 1, __ATOMIC_RELAXED);
+    return NULL;
+}
+
+/* One that started another, and neither listens to SIGTERM. */
+Test(aot, cancelled_compiler_is_ended) {
+    struct compiled compiled = sample();
+    struct et_error error = {0};
+    int cancelled = 0;
+    pthread_t other;
+    const struct build_options options = {
+        .cc = "sh -c 'trap \"\" TERM; sleep 3600 & sleep 3600; wait'", .cancelled = &cancelled};
+    cr_assert_eq(pthread_create(&other, NULL, cancel_soon, &cancelled), 0);
+    cr_assert(fails(&compiled, &options, &error));
+    cr_assert_str_eq(error.message, "sh: it was cancelled");
+    cr_assert_eq(pthread_join(other, NULL), 0);
+    cr_assert(fails(&compiled, &options, &error)); /* it is not even started */
+    cr_assert_str_eq(error.message, "sh: it was cancelled");
+    cancelled = 0;
+    struct executable aot;
+    const struct build_options usual = {.cancelled = &cancelled};
+    cr_assert(build(&compiled, &usual, &aot, &error), "%s", error.message);
+    check_runs(&aot);
+    executable_free(&aot);
+}
+
 /* Builds, runs, and compares what the executable prints; then removes it. */
 static void check_executable(enum aot_kind kind) {
     struct compiled compiled = sample();

@@ -3,6 +3,7 @@
 SERVER names the program. Each test_ function is a test; arguments choose some by name."""
 import random
 import shutil
+from pathlib import Path
 
 from server_client import *
 import server_schema
@@ -529,6 +530,43 @@ def test_stopping_waits_calmly():
             assert reply.startswith(b"HTTP/1.1 200 ") and b"Connection: close" in reply, reply
         assert server.process.wait(20) == 0
         assert spent() - before < 1 * SLOW, f"{spent() - before} s of CPU time while it waited"
+
+
+def comes_true(condition, seconds=60):
+    """Whether it does so in that time."""
+    until = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.05)
+    return condition()
+
+
+def is_running(process):
+    """A process that has ended and that nobody has waited for runs no more."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def test_stopping_ends_the_compiler():
+    """One that would take an hour, with a child of its own, is ended and leaves nothing."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, compiler = Path(name), Path(name, "bin/gcc")
+        compiler.parent.mkdir()
+        (folder / "temporary").mkdir()
+        compiler.write_text("#!/bin/sh\n[ $1 != --version ] || exec echo gcc\n"
+                            f"sleep 3600 &\necho $! > {name}/c && mv {name}/c {name}/child\nwait\n")
+        compiler.chmod(0o755)
+        own = {"PATH": f"{compiler.parent}:{os.environ['PATH']}", "XDG_CACHE_HOME": name,
+               "TMPDIR": str(folder / "temporary")}
+        with Server(env=own) as server:
+            assert comes_true((folder / "child").exists)
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(60) == 0
+        child = int((folder / "child").read_text())
+        assert comes_true(lambda: not is_running(child))
+        assert not list((folder / "temporary").iterdir())
 
 
 def test_memory_is_flat():
