@@ -24,6 +24,7 @@
 
 enum {
     SPARE_CONNECTIONS = 64, /* beyond the limit, to be told so */
+    SECONDS_TO_END = 3,     /* of what is told to */
     EVENTS_AT_ONCE = 64,
     TICK_MILLISECONDS = 200, /* how often is looked for what is too slow */
 };
@@ -312,7 +313,7 @@ bool http_drain(struct http *http, long seconds, const sigset_t *hurry) {
         return true;
     atomic_store(&http->cancelling, true);
     batcher_cancel(http->server->batcher);
-    return !hurried && wait_for_replies(http, 1, hurry, &hurried);
+    return !hurried && wait_for_replies(http, SECONDS_TO_END, hurry, &hurried);
 }
 
 bool http_close(struct http *http) {

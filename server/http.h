@@ -14,7 +14,7 @@ struct http *http_open(struct server *server, struct et_error *error);
 /* The port it listens at. */
 int http_port(const struct http *http);
 /* Finishes the requests that have begun, within so many seconds; then what is still running is told
- * to end, and has a second for that. One of `hurry` coming in ends the wait at once. False:
+ * to end, and has three seconds for that. One of `hurry` coming in ends the wait at once. False:
  * something is still running. server->stopping is set: what comes on new connections is told so. */
 bool http_drain(struct http *http, long seconds, const sigset_t *hurry);
 /* Requires that http_drain() was true, or that nothing was ever asked. False: a worker does not
