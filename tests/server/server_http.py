@@ -312,7 +312,7 @@ def test_slow_clients_are_cut():
             client.sendall(clients[name])
         began, replies = time.monotonic(), {}
         drips = {name: client for name, client in sockets.items() if name != "nothing"}
-        while drips and time.monotonic() - began < 20 * SLOW:  # a byte now and then
+        while drips and time.monotonic() - began < 60:  # a byte now and then
             for name, client in list(drips.items()):
                 try:
                     client.sendall(b"a")
@@ -324,7 +324,7 @@ def test_slow_clients_are_cut():
                 except OSError:
                     replies[name] = b""
                     del drips[name]
-        assert time.monotonic() - began < 60, "they were not cut"
+        assert not drips, "they were not cut"
         sockets["nothing"].settimeout(10)
         replies["nothing"] = receive(sockets["nothing"])
         for name, reply in replies.items():
