@@ -35,7 +35,19 @@ template <int GROUPS> static inline void copy_wait(void) {
 }
 #endif
 
-//: section contract_tile needs copy_async_16
+//: section tile_offsets
+// Where those places of a tile's side begin that this thread brings; what lies beyond the last of
+// `count` is brought from where the first one lies, and not used.
+template <class SIDE, class OFFSET, class OF>
+static inline void tile_offsets(OFFSET (&offsets)[SIDE::PLACES], OF of, int first, int count) {
+#pragma unroll
+    for (int p = 0; p < SIDE::PLACES; p++) {
+        const int place = SIDE::place(p);
+        offsets[p] = of(first + (place < count ? place : 0));
+    }
+}
+
+//: section contract_tile needs copy_async_16 tile_offsets
 //: names tile_group tile_side tile_same tile_add tile_steps
 // Neighbours in shared memory that one instruction loads: 16 bytes.
 template <class SUM> struct tile_group {
@@ -214,16 +226,8 @@ static inline void contract_tile(int block, int rows, int columns, int depth,
     const int column_thread = lane % 8 + warp % across_warps * 8;
     decltype(row_of(0)) row_offsets[stream_side::PLACES];
     decltype(column_of(0)) column_offsets[panel_side::PLACES];
-#pragma unroll
-    for (int p = 0; p < stream_side::PLACES; p++) {
-        const int place = stream_side::place(p);
-        row_offsets[p] = row_of(first_row + (place < row_count ? place : 0));
-    }
-#pragma unroll
-    for (int p = 0; p < panel_side::PLACES; p++) {
-        const int place = panel_side::place(p);
-        column_offsets[p] = column_of(first_column + (place < column_count ? place : 0));
-    }
+    tile_offsets<stream_side>(row_offsets, row_of, first_row, row_count);
+    tile_offsets<panel_side>(column_offsets, column_of, first_column, column_count);
     typename stream_side::share stream_taken = {};
     typename panel_side::share panel_taken = {};
     __syncthreads(); // what a tile before left in shared memory is not read any more

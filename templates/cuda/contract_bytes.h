@@ -7,7 +7,7 @@
 #ifndef ET_TEMPLATES_CUDA_CONTRACT_BYTES_H
 #define ET_TEMPLATES_CUDA_CONTRACT_BYTES_H
 
-//: section contract_bytes needs copy_async_16
+//: section contract_bytes needs copy_async_16 tile_offsets
 //: names byte_side byte_signed byte_multiply byte_rows byte_columns byte_transpose
 template <class ELEMENT> struct byte_signed { static const bool value = (ELEMENT)-1 < 0; };
 
@@ -179,16 +179,8 @@ static inline void contract_bytes(int block, int rows, int columns, int depth,
     const int warp_column = warp / DEPTH_WARPS % COLUMN_WARPS * WARP_COLUMNS;
     decltype(row_of(0)) row_offsets[stream_side::PLACES];
     decltype(column_of(0)) column_offsets[panel_side::PLACES];
-#pragma unroll
-    for (int p = 0; p < stream_side::PLACES; p++) {
-        const int place = stream_side::place(p);
-        row_offsets[p] = row_of(first_row + (place < row_count ? place : 0));
-    }
-#pragma unroll
-    for (int p = 0; p < panel_side::PLACES; p++) {
-        const int place = panel_side::place(p);
-        column_offsets[p] = column_of(first_column + (place < column_count ? place : 0));
-    }
+    tile_offsets<stream_side>(row_offsets, row_of, first_row, row_count);
+    tile_offsets<panel_side>(column_offsets, column_of, first_column, column_count);
     typename stream_side::share stream_taken;
     typename panel_side::share panel_taken;
     __syncthreads(); // what a tile before left in shared memory is not read any more

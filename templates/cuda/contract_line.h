@@ -71,16 +71,8 @@ static inline void contract_line(int block, int rows, int columns, int depth,
     const int column_count = columns - first_column < COLUMNS ? columns - first_column : COLUMNS;
     decltype(row_of(0)) row_offsets[stream_side::PLACES];
     decltype(column_of(0)) column_offsets[panel_side::PLACES];
-#pragma unroll
-    for (int p = 0; p < stream_side::PLACES; p++) {
-        const int place = stream_side::place(p);
-        row_offsets[p] = row_of(first_row + (place < row_count ? place : 0));
-    }
-#pragma unroll
-    for (int p = 0; p < panel_side::PLACES; p++) {
-        const int place = panel_side::place(p);
-        column_offsets[p] = column_of(first_column + (place < column_count ? place : 0));
-    }
+    tile_offsets<stream_side>(row_offsets, row_of, first_row, row_count);
+    tile_offsets<panel_side>(column_offsets, column_of, first_column, column_count);
     typename stream_side::share stream_none = {};
     typename panel_side::share panel_none = {};
     const auto bring_stream = [&](int stage, int first) {

@@ -81,6 +81,17 @@ template <int GROUPS> DEVICE void copy_wait(void) {
 }
 #endif
 
+// Where those places of a tile's side begin that this thread brings; what lies beyond the last of
+// `count` is brought from where the first one lies, and not used.
+template <class SIDE, class OFFSET, class OF>
+DEVICE void tile_offsets(OFFSET (&offsets)[SIDE::PLACES], OF of, int first, int count) {
+#pragma unroll
+    for (int p = 0; p < SIDE::PLACES; p++) {
+        const int place = SIDE::place(p);
+        offsets[p] = of(first + (place < count ? place : 0));
+    }
+}
+
 // Neighbours in shared memory that one instruction loads: 16 bytes.
 template <class SUM> struct tile_group {
     static const int WIDTH = 16 / (int)sizeof(SUM);
@@ -258,16 +269,8 @@ DEVICE void contract_tile(int block, int rows, int columns, int depth,
     const int column_thread = lane % 8 + warp % across_warps * 8;
     decltype(row_of(0)) row_offsets[stream_side::PLACES];
     decltype(column_of(0)) column_offsets[panel_side::PLACES];
-#pragma unroll
-    for (int p = 0; p < stream_side::PLACES; p++) {
-        const int place = stream_side::place(p);
-        row_offsets[p] = row_of(first_row + (place < row_count ? place : 0));
-    }
-#pragma unroll
-    for (int p = 0; p < panel_side::PLACES; p++) {
-        const int place = panel_side::place(p);
-        column_offsets[p] = column_of(first_column + (place < column_count ? place : 0));
-    }
+    tile_offsets<stream_side>(row_offsets, row_of, first_row, row_count);
+    tile_offsets<panel_side>(column_offsets, column_of, first_column, column_count);
     typename stream_side::share stream_taken = {};
     typename panel_side::share panel_taken = {};
     __syncthreads(); // what a tile before left in shared memory is not read any more
@@ -404,16 +407,8 @@ DEVICE void contract_line(int block, int rows, int columns, int depth,
     const int column_count = columns - first_column < COLUMNS ? columns - first_column : COLUMNS;
     decltype(row_of(0)) row_offsets[stream_side::PLACES];
     decltype(column_of(0)) column_offsets[panel_side::PLACES];
-#pragma unroll
-    for (int p = 0; p < stream_side::PLACES; p++) {
-        const int place = stream_side::place(p);
-        row_offsets[p] = row_of(first_row + (place < row_count ? place : 0));
-    }
-#pragma unroll
-    for (int p = 0; p < panel_side::PLACES; p++) {
-        const int place = panel_side::place(p);
-        column_offsets[p] = column_of(first_column + (place < column_count ? place : 0));
-    }
+    tile_offsets<stream_side>(row_offsets, row_of, first_row, row_count);
+    tile_offsets<panel_side>(column_offsets, column_of, first_column, column_count);
     typename stream_side::share stream_none = {};
     typename panel_side::share panel_none = {};
     const auto bring_stream = [&](int stage, int first) {
