@@ -224,7 +224,7 @@ void emit_memory(struct emitter *emitter, struct text *text, struct ir *const *i
                  "const unsigned char %s_weights[%zu]; // of %s.S\n\n",
                  prefix, compiled->weights_bytes, prefix);
     if (emitter->static_arena && compiled->arena_bytes)
-        text_add(text, "static _Alignas(64) unsigned char %s_arena[%zu];\n\n", prefix,
+        text_add(text, "_Alignas(64) static unsigned char %s_arena[%zu];\n\n", prefix,
                  compiled->arena_bytes);
 }
 

@@ -225,6 +225,27 @@ static void expect_bits_on(const struct board *board) {
     report_machine(board->name, done);
 }
 
+/* As C++, for which newlib's headers define some words of C, too. */
+Test(small, cplusplus_on_a_core, .timeout = 300) {
+    static const struct board board = {
+        "cortex-m4 (C++20)",
+        "cortex-m4",
+        {CROSS, "-x", "c++", "-std=c++20", "-fno-exceptions", "-O2", WARNINGS, "-mcpu=cortex-m4",
+         "-mthumb", HARD, "--specs=rdimon.specs", "-nostartfiles",
+         "-Ttests/emit/collection/cortex_m.ld", "tests/emit/collection/cortex_m.c"},
+        ON_MACHINE(EMULATOR, "mps2-an386")};
+    need_tools(board.compiler[0], board.emulator[0]);
+    struct build build;
+    begin(&build, board.target);
+    build.collection.weights_form = WEIGHTS_ARRAY;
+    build.collection.static_arena = true;
+    collect_stored(&build.collection);
+    collect_narrow(&build.collection);
+    build_all(&build, board.compiler);
+    run_on(&board, build.program);
+    end(&build);
+}
+
 /* ---- Cortex-M55, whose vectors of floats lose subnormals ---- */
 
 static void put_file(const char *folder, const char *name, const char *text) {

@@ -42,11 +42,13 @@
 #endif
 #ifdef __cplusplus
 #define restrict __restrict
-#define _Alignas alignas
+#ifndef _Alignas // some C libraries have it for C++, too
+#define _Alignas(bytes) alignas(bytes)
+#endif
 #ifdef __GNUC__ // what is left out is zero, in C++ too
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #endif
-#elif defined __GNUC__ && __STDC_VERSION__ < 201112L
+#elif defined __GNUC__ && __STDC_VERSION__ < 201112L && !defined _Alignas
 #define _Alignas(bytes) __attribute__((aligned(bytes)))
 #endif
 

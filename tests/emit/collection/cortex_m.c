@@ -4,6 +4,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 extern char stack_top[];
 void initialise_monitor_handles(void);
 int main(void);
@@ -28,3 +32,7 @@ void _init(void) {
 }
 void _fini(void) {
 }
+
+#ifdef __cplusplus
+}
+#endif
