@@ -27,6 +27,7 @@ enum {
     SECONDS_TO_END = 3,     /* of what is told to */
     EVENTS_AT_ONCE = 64,
     TICK_MILLISECONDS = 200, /* how often is looked for what is too slow */
+    REST_MICROSECONDS = 1000,
 };
 static const double linger_microseconds = 2e6, grace_microseconds = 1e6;
 
@@ -228,6 +229,9 @@ static void *loop(void *context) {
             accept_connections(http);
         tick(http);
         connections_free(http);
+        /* While all workers are busy and will be so, what comes is taken together, rather than each
+         * request by waking up, which interrupts a worker. */
+        workers_await_need(http->workers, REST_MICROSECONDS);
     }
     while (http->first)
         connection_close(http, http->first);

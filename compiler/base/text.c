@@ -13,7 +13,7 @@
 static char *enlarge(struct text *text, size_t capacity) {
     if (text->arena)
         return arena_resize(text->arena, text->bytes, text->capacity, capacity);
-    char *bytes = et_allocate(capacity, 1);
+    char *bytes = et_allocate_unset(capacity);
     if (bytes && text->bytes)
         memcpy(bytes, text->bytes, text->length + 1);
     if (bytes)

@@ -46,15 +46,18 @@ bool digest_equal(const struct digest *a, const struct digest *b) {
     return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
+static const char digits[] = "0123456789abcdef";
+
 struct digest_hex digest_hex(const struct digest *digest) {
-    struct digest_hex hex;
-    for (size_t i = 0; i < sizeof digest->bytes; i++)
-        snprintf(hex.text + 2 * i, 3, "%02x", digest->bytes[i]);
+    struct digest_hex hex = {0};
+    for (size_t i = 0; i < sizeof digest->bytes; i++) {
+        hex.text[2 * i] = digits[digest->bytes[i] >> 4];
+        hex.text[2 * i + 1] = digits[digest->bytes[i] & 15];
+    }
     return hex;
 }
 
 bool digest_from_hex(const char *text, struct digest *digest) {
-    static const char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < 2 * sizeof digest->bytes; i++) {
         const char *digit = text[i] ? strchr(digits, text[i]) : NULL;
         if (!digit)

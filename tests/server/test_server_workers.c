@@ -84,6 +84,39 @@ Test(workers, a_busy_one_holds_nobody_up) {
         cr_assert_eq(tasks[i].worker, tasks[0].worker); /* the other was at the gate */
 }
 
+static void *await_need(void *context) {
+    workers_await_need(context, INT64_MAX / 2000);
+    atomic_fetch_add(&turns, 1);
+    return NULL;
+}
+
+Test(workers, need_more_once_fewer_are_queued_than_there_are_threads) {
+    static struct counted tasks[4];
+    struct gate gates[2] = {0};
+    pthread_t waiting;
+    struct workers *workers = workers_open(&server, 2);
+    cr_assert_not_null(workers);
+    workers_await_need(workers, INT64_MAX / 2000); /* nothing is in the queue */
+    for (int i = 0; i < 2; i++)
+        enter(workers, &gates[i]);
+    tasks[0].task.run = count;
+    cr_assert(workers_push(workers, &tasks[0].task));
+    workers_await_need(workers, INT64_MAX / 2000); /* one is */
+    for (int i = 1; i < 4; i++) {
+        tasks[i].task.run = count;
+        cr_assert(workers_push(workers, &tasks[i].task));
+    }
+    workers_await_need(workers, 1000); /* four are, until the time is over */
+    cr_assert_eq(pthread_create(&waiting, NULL, await_need, workers), 0);
+    usleep(10000);
+    cr_assert_eq(atomic_load(&turns), 0);
+    atomic_store(&gates[0].open, true);
+    pthread_join(waiting, NULL);
+    atomic_store(&gates[1].open, true);
+    workers_close(workers);
+    cr_assert_eq(atomic_load(&turns), 5);
+}
+
 static void *push_many(void *context) {
     static struct counted tasks[4][500];
     static atomic_int pushers;
