@@ -66,6 +66,12 @@ SMALL_TILE_PART const float *small_load_8(const float *from, float *y) {
 
 //: section small_dot needs small_loops
 //: names dot_four_of_stream dot_four_of_panel dot_stream dot_panel dot_add
+// A Cortex-M has hardly more registers than a tile's innermost loop takes. Each kernel by itself,
+// and loop by loop at -Os, too, gcc keeps those in memory that the loops around it need.
+#if defined __GNUC__ && __GNUC__ >= 8 && !defined __clang__ && defined __OPTIMIZE__ &&             \
+    defined __ARM_ARCH_PROFILE && __ARM_ARCH_PROFILE == 'M' && !defined __ARM_FEATURE_MVE
+#pragma GCC optimize("no-inline-functions-called-once,ira-region=mixed")
+#endif
 // Four uint8 by four int8, whose sum wraps around. Cortex-M4 and its like multiply two pairs of 16
 // bits at once: the even bytes and the odd ones are widened to that.
 #if defined __GNUC__ && defined __ARM_FEATURE_SIMD32
