@@ -1,7 +1,7 @@
 """python bench/scale.py ENGINE WORKLOAD ROWS [TIMES]
 python bench/scale.py all DIGITS TABLE [TIMES]
 
-How much of what single processes do side by side an engine of two workers does: dask, ray or spark
+How much of what single processes do side by side an engine for two cores does: dask, ray or spark
 over the workloads and Parquet files of examples/scale; with "all", each engine that is installed
 over both folders, one after another, as the table of docs/scale.md. Runs take turns; the engine is
 started once, and has run once. In rows per second, where the load of other processes shows, and in

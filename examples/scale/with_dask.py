@@ -10,7 +10,8 @@ from workloads import WORKLOADS
 
 
 def start(workers=2):
-    dask.config.set({"distributed.worker.profile.enabled": False})  # which looks each 10 ms
+    dask.config.set({"distributed.worker.profile.enabled": False,  # which looks each 10 ms,
+                     "distributed.admin.tick.interval": "1s"})  # and this each 20
     return Client(n_workers=workers, threads_per_worker=1, dashboard_address=None)
 
 

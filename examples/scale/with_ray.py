@@ -12,12 +12,14 @@ from workloads import WORKLOADS
 
 
 def start(workers=2):
-    return ray.init(num_cpus=workers, include_dashboard=False)
+    """Two tasks for each worker, so that one computes while the other ends or begins."""
+    return ray.init(num_cpus=2 * workers, include_dashboard=False)
 
 
 def score(_, scorer, rows, results):
     files = [str(file.absolute()) for file in sorted(Path(rows).glob("*.parquet"))]
-    table = ray.data.read_parquet(files, override_num_blocks=len(files))
+    tasks = 4 * int(ray.cluster_resources()["CPU"])
+    table = ray.data.read_parquet(files, override_num_blocks=min(len(files), tasks))
     scores = table.map_batches(scorer, batch_format="pyarrow", batch_size=None)
     scores.write_parquet(os.path.abspath(results))
 
