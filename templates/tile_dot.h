@@ -213,6 +213,28 @@ static inline dot_sums dot_add(dot_sums sums, dot_element x, dot_row y) {
 }
 #endif
 
+//: section dot_steps needs tile_steps
+//: names dot_function
+typedef void dot_function(int32_t *restrict acc, const uint8_t *stream, const int8_t *panel,
+                          const struct tile_walk *walk, int resume, const int8_t *ahead);
+
+//: section dot_inside needs dot_steps
+// A tile of which all steps but those given multiply padding, zeros.
+static __attribute__((noinline, unused)) void dot_inside(dot_function *dot, int32_t *restrict acc,
+                                                         const uint8_t *stream, const int8_t *panel,
+                                                         const struct tile_walk *walk,
+                                                         const struct tile_steps *steps, int resume,
+                                                         const int8_t *ahead) {
+    struct tile_walk part = *walk;
+    for (int axis = 0; axis < 3; axis++) {
+        part.extent[axis] = steps->end[axis] - steps->first[axis];
+        stream += steps->first[axis] * walk->stream[axis];
+        panel += steps->first[axis] * walk->panel[axis];
+    }
+    __asm__("" : "+r"(dot)); // inlined here, with what is known of `part`, it would be slower
+    dot(acc, stream, panel, &part, resume, ahead);
+}
+
 //: section tile_dot_block needs dot_products tile_walk tile_loops
 //: names TILE_DOT_LINE
 enum { TILE_DOT_LINE = 64 }; // bytes of a line of memory

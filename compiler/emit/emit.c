@@ -127,6 +127,10 @@ static void add_declarations(struct emitter *emitter, struct text *text) {
         sections_want(sections, backend->inlines_tiles ? "tile_inside" : "tile_steps");
     if (emitter->calls_inside && !backend->inlines_tiles)
         emit_runtime_function(emitter, "tile_inside", TILE_INSIDE_PARAMETERS);
+    if (emitter->calls_dot_inside)
+        sections_want(sections, backend->inlines_tiles ? "dot_inside" : "dot_steps");
+    if (emitter->calls_dot_inside && !backend->inlines_tiles)
+        emit_runtime_function(emitter, "dot_inside", DOT_INSIDE_PARAMETERS);
     struct text functions = text_in(emitter->ir->arena);
     sections_print(sections, &functions);
     text_add(&functions, "\n");

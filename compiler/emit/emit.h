@@ -16,11 +16,15 @@ struct wanted_tile {
     bool lanes;
     int rows, columns;
 };
-/* The parameters of tile_inside. */
+/* The parameters of tile_inside, and of dot_inside. */
 #define TILE_INSIDE_PARAMETERS                                                                     \
     "tile_function *tile, int rows, int columns, float *restrict sums,\n"                          \
     "        const float *stream, const float *panel, const struct tile_walk *walk,\n"             \
     "        const struct tile_steps *steps, int resume, const float *ahead"
+#define DOT_INSIDE_PARAMETERS                                                                      \
+    "dot_function *dot, int32_t *restrict sums, const uint8_t *stream,\n"                          \
+    "        const int8_t *panel, const struct tile_walk *walk, const struct tile_steps *steps,\n" \
+    "        int resume, const int8_t *ahead"
 
 /* A function of the runtime that the text calls. */
 struct runtime_function {
@@ -67,7 +71,7 @@ struct emitter {
     struct sections sections;
     bool scalar_wanted[OP_COUNT][DTYPE_COUNT]; /* functions made from ops.def's forms */
     int tile_count;
-    bool calls_inside;                   /* tile_inside() */
+    bool calls_inside, calls_dot_inside; /* tile_inside(), dot_inside() */
     struct wanted_tile tiles[MAX_TILES]; /* in order, each once */
     int function_count, function_capacity;
     struct runtime_function *functions; /* by their first call, each once */

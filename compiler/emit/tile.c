@@ -308,7 +308,9 @@ static void emit_cut_call(const struct tiling *tiling, const struct tile_call *c
                           const char *name) {
     struct emitter *emitter = tiling->emitter;
     const struct tile_block *block = tiling->block;
-    emitter->calls_inside = true;
+    struct arena *arena = emitter->ir->arena;
+    bool dots = tiling->tile->kind == &tile_kinds[TILE_KIND_DOT];
+    *(dots ? &emitter->calls_dot_inside : &emitter->calls_inside) = true;
     if (open_where_whole(tiling)) {
         emit_whole_call(tiling, call, name);
         emit_else(emitter);
@@ -316,10 +318,11 @@ static void emit_cut_call(const struct tiling *tiling, const struct tile_call *c
         emit_open(emitter, "{");
     }
     emit_steps(tiling);
-    emit_call_of(tiling, call,
-                 arena_format(emitter->ir->arena, "tile_inside(%s, %d, %d, ", name, block->rows,
-                              block->columns),
-                 " &steps,");
+    emit_call_of(
+        tiling, call,
+        dots ? arena_format(arena, "dot_inside(%s, ", name)
+             : arena_format(arena, "tile_inside(%s, %d, %d, ", name, block->rows, block->columns),
+        " &steps,");
     emit_close(emitter);
 }
 

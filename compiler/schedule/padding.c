@@ -9,8 +9,8 @@ enum { LEAST_STEPS = 32 };
 
 static bool stores_zero(const struct statement *statement) {
     const struct expression *value = statement->value;
-    return value->kind == EXPRESSION_CONSTANT && value->dtype == DTYPE_FLOAT32 &&
-           constant_value(value) == 0;
+    return value->kind == EXPRESSION_CONSTANT &&
+           (value->dtype == DTYPE_FLOAT32 ? constant_value(value) == 0 : value->bits == 0);
 }
 
 static void widen_inner(struct inner_box *inner, const struct statement *statement) {
@@ -90,9 +90,12 @@ static bool is_useful(const struct tile_cut *cut, int64_t extent) {
            cut->first - place->minimum <= reach && place->maximum < cut->end;
 }
 
-static bool is_finite_constant(const struct expression *load) {
+/* Whether zeros times that are zeros, as far as can be seen. */
+static bool is_finite(const struct expression *load) {
     const struct buffer *buffer = load->buffer;
     const float *elements = buffer->value;
+    if (dtype_facts[buffer->dtype].letter == 'I')
+        return true;
     if (buffer->kind != BUFFER_CONSTANT || buffer->dtype != DTYPE_FLOAT32 || !elements)
         return false; /* those of 16 bits are not looked through */
     for (int64_t i = 0; i < buffer->elements; i++)
@@ -126,17 +129,23 @@ static int64_t steps_of_walk(const struct tile *tile) {
     return steps;
 }
 
+static bool may_cut(const struct contraction *contraction, const struct loop_tiling *tiling) {
+    const bool dots = tiling->kind == &tile_kinds[TILE_KIND_DOT];
+    return tiling->kind == &tile_kinds[TILE_KIND_FLOAT32] ||
+           (dots && !target_is_small(contraction->ir->target));
+}
+
 void find_cuts(struct tile *tile, const struct contraction *contraction,
                const struct loop_tiling *tiling) {
     const struct expression *operands[] = {tiling->stream, tiling->panel};
-    if (tiling->kind != &tile_kinds[TILE_KIND_FLOAT32] || tile->sum_axis_count < 2 ||
+    if (!may_cut(contraction, tiling) || tile->sum_axis_count < 2 ||
         steps_of_walk(tile) < LEAST_STEPS)
         return;
     for (int side = 0; side < 2; side++) {
         if (!operands[side]->buffer->inner)
             continue;
         cut_sums(tile, contraction, tiling, operands[side]);
-        if (tile->cut_count && !is_finite_constant(operands[1 - side]))
+        if (tile->cut_count && !is_finite(operands[1 - side]))
             tile->cut_count = 0;
     }
 }

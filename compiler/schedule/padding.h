@@ -4,7 +4,7 @@
  * Leaving such a step out keeps the bits of a sum. With a finite factor the product is +0 or -0,
  * and adding that changes one sum only: -0, to +0. Sums begin at +0, so -0 comes about only where a
  * product is so small that it rounds to -0; templates/tile.h looks for that and then takes all
- * steps. */
+ * steps. Integers have no such thing. */
 #ifndef EIGENTENSOR_PADDING_H
 #define EIGENTENSOR_PADDING_H
 
@@ -15,7 +15,7 @@
 void find_padding(struct arena *arena, int count, struct statement *const *statements);
 
 /* Fills in tile->cuts: of sums whose axes the tile loops over by itself, of operands that have
- * padding while the other is a finite constant. */
+ * padding while the other is integers or a finite constant. */
 void find_cuts(struct tile *tile, const struct contraction *contraction,
                const struct loop_tiling *tiling);
 

@@ -6,9 +6,6 @@
 #include "compiler/target/target.h"
 #include "templates/tile_dot_lanes.h"
 
-typedef void dot_function(int32_t *restrict acc, const uint8_t *stream, const int8_t *panel,
-                          const struct tile_walk *walk, int resume, const int8_t *ahead);
-
 enum {
 #define DOT(name, lanes, rows, columns) DOT_OF_##name,
 #include "templates/dots.def"

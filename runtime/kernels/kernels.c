@@ -46,6 +46,8 @@ static const void *tile_of(const struct kernel_set *set, const char *name) {
 const void *kernel_find(const struct kernel_set *set, const char *name) {
     if (strcmp(name, "tile_inside") == 0)
         return (const void *)tile_inside;
+    if (strcmp(name, "dot_inside") == 0)
+        return (const void *)dot_inside;
     int dot = dot_find(name), row = row_find(name);
     return dot >= 0   ? find_dot(set, dot)
            : row >= 0 ? (const void *)set->rows[row]

@@ -1,10 +1,12 @@
 /* Convolutions whose tiles leave out what multiplies padding, in every mode: kernels that reach
  * over one end and over both, strides, dilations, several axes, pools, sums in parts. Products are
- * so small that some round to -0, which a padding of +0 makes +0 again, or not. */
+ * so small that some round to -0, which a padding of +0 makes +0 again, or not. The same of 8-bit
+ * integers. */
 #include "compiler/builder/layers.h"
 #include "compiler/emit/backend.h"
 #include "tests/support/trial.h"
 
+#include <assert.h>
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
@@ -90,12 +92,12 @@ static struct graph *graph_of(const struct problem *p, bool finite) {
     return graph;
 }
 
-static bool leaves_out(const struct graph *graph) {
+static bool leaves_out(const struct graph *graph, const char *call) {
     struct compile_options options = {.backend = &emit_loops, .verify = true};
     struct et_error error = {0};
     struct compiled *compiled = compile(graph, &options, &error);
     cr_assert(compiled, "%s", error.message);
-    bool found = strstr(compiled->source, "tile_inside(tile_") != NULL;
+    bool found = strstr(compiled->source, call) != NULL;
     compiled_free(compiled);
     return found;
 }
@@ -108,21 +110,27 @@ static void count_signs(const struct trial *trial, int64_t counts[3]) {
         counts[y[i] != 0 ? 2 : signbit(y[i]) ? 1 : 0]++;
 }
 
-static void check_modes(const struct problem *p, bool finite, int64_t counts[3]) {
-    struct graph *graph = graph_of(p, finite);
-    cr_expect_eq(leaves_out(graph), finite, "%s", p->name);
+/* `counts`: of the signs of float32; NULL: the outputs are integers. */
+static void check_graph(const char *name, struct graph *graph, int64_t *counts) {
     for (int k = 0; k < MODE_COUNT; k++) {
         struct et_error error = {0};
         struct trial trial;
         if (modes[k].batched)
             continue;
         cr_assert(trial_begin(&trial, graph, (uint64_t)k, &error), "%s", error.message);
-        count_signs(&trial, counts);
-        cr_expect(trial_check(&trial, &modes[k], &error), "%s, %s: %s", p->name, modes[k].name,
+        if (counts)
+            count_signs(&trial, counts);
+        cr_expect(trial_check(&trial, &modes[k], &error), "%s, %s: %s", name, modes[k].name,
                   error.message);
         trial_end(&trial);
     }
     graph_free(graph);
+}
+
+static void check_modes(const struct problem *p, bool finite, int64_t counts[3]) {
+    struct graph *graph = graph_of(p, finite);
+    cr_expect_eq(leaves_out(graph, "tile_inside(tile_"), finite, "%s", p->name);
+    check_graph(p->name, graph, counts);
 }
 
 Test(padding, is_not_multiplied, .timeout = 300) {
@@ -139,7 +147,76 @@ Test(padding, is_multiplied_by_what_is_not_finite, .timeout = 60) {
     check_modes(&problems[0], false, counts);
 }
 
-/* The same with weights of 16 bits, too many to be cast before they are packed. Each infinity is
+/* Of uint8, beside their zero point, and of four times as many channels, since tiles multiply four
+ * at a time. */
+static struct tensor integer_conv(struct tensor_context *context, const struct problem *p,
+                                  const char *name, const char *weight, int zero) {
+    int64_t shape[2 + AXES] = {1, 4 * p->inputs}, filters[2 + AXES] = {p->outputs, 4 * p->inputs};
+    struct conv_options options = {.groups = 1};
+    memcpy(shape + 2, p->extent, (size_t)p->axes * sizeof *shape);
+    memcpy(filters + 2, p->kernel, (size_t)p->axes * sizeof *filters);
+    memcpy(options.stride, p->stride, sizeof p->stride);
+    memcpy(options.dilation, p->dilation, sizeof p->dilation);
+    memcpy(options.padding, p->padding, sizeof p->padding);
+    struct tensor w = add_weight(context, weight, DTYPE_INT8, 2 + p->axes, filters);
+    struct tensor x = add_graph_input(context, name, DTYPE_UINT8, 2 + p->axes, shape);
+    x = tensor_cast(tensor_max(x, scalar_like(x, 9)), DTYPE_INT32);
+    if (zero)
+        x = tensor_sub(x, scalar_like(x, zero));
+    return conv(x, tensor_cast(w, DTYPE_INT32), NO_TENSOR, options);
+}
+
+static struct graph *integer_graph(int count, const struct problem *const *chosen, int zero) {
+    struct tensor_context *context = tensor_context_new("integers");
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+    static const char *const weights[] = {"wa", "wb", "wc", "wd", "we", "wf", "wg", "wh"};
+    static int8_t values[1 << 18];
+    static_assert(sizeof names / sizeof *names == PROBLEMS, "a name for each");
+    struct named_tensor outputs[PROBLEMS];
+    struct et_error error = {0};
+    for (int i = 0; i < count; i++)
+        outputs[i] = (struct named_tensor){
+            names[i], integer_conv(context, chosen[i], names[i], weights[i], zero)};
+    struct graph *graph = compile_to_graph(context, count, outputs, &error);
+    cr_assert(graph, "%s", error.message);
+    uint32_t state = 11;
+    for (size_t i = 0; i < sizeof values; i++) {
+        state = state * 1664525u + 1013904223u;
+        values[i] = (int8_t)(state >> 24);
+    }
+    for (int i = 0; i < graph->node_count; i++)
+        if (graph->nodes[i]->op == OP_WEIGHT) {
+            cr_assert_leq(node_elements(graph->nodes[i]), (int64_t)sizeof values);
+            graph->nodes[i]->value = values;
+        }
+    return graph;
+}
+
+static bool integers_leave_out(const struct problem *p, int zero) {
+    struct graph *graph = integer_graph(1, &p, zero);
+    bool found = leaves_out(graph, "dot_inside(dot_");
+    graph_free(graph);
+    return found;
+}
+
+Test(padding, of_integers_is_not_multiplied, .timeout = 300) {
+    enum { MOST_INPUTS = 8 }; /* what is longer takes the interpreter seconds */
+    const struct problem *chosen[PROBLEMS];
+    int count = 0;
+    for (int i = 0; i < PROBLEMS; i++)
+        if (!problems[i].pooled && problems[i].inputs <= MOST_INPUTS) {
+            chosen[count++] = &problems[i];
+            cr_expect(integers_leave_out(&problems[i], 0), "%s", problems[i].name);
+        }
+    check_graph("integers", integer_graph(count, chosen, 0), NULL);
+}
+
+/* Padding is the zero point then, which is not left out. */
+Test(padding, of_integers_beside_a_zero_point, .timeout = 60) {
+    cr_expect_not(integers_leave_out(&problems[0], 77));
+}
+
+/* Weights of 16 bits, too many to be cast before they are packed. Each infinity is
  * the lower half of a float32 that would be finite. */
 Test(padding, is_multiplied_by_16_bits_that_are_not_finite, .timeout = 60) {
     enum { CHANNELS = 180, COUNT = CHANNELS * CHANNELS * 9 };
@@ -159,7 +236,7 @@ Test(padding, is_multiplied_by_16_bits_that_are_not_finite, .timeout = 60) {
         if (graph->nodes[i]->op == OP_WEIGHT)
             graph->nodes[i]->value = values;
     cr_assert(trial_begin(&trial, graph, 1, &error), "%s", error.message);
-    cr_expect_not(leaves_out(graph));
+    cr_expect_not(leaves_out(graph, "tile_inside(tile_"));
     cr_expect(trial_check(&trial, mode_find("jit"), &error), "%s", error.message);
     trial_end(&trial);
     graph_free(graph);
