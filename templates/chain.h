@@ -6,11 +6,10 @@
 //: section row_step
 // A step of a chain, which takes a block of elements through registers. Its operand is
 // operands[from] in one of these forms, with rows so many elements apart. REVERSED: the operand
-// comes first. Where `keep` is not 0, the slot of that number then has what the step computed.
+// comes first.
 struct row_step {
     int op, form, from;
     long row;
-    int keep;
 };
 enum row_step_form {
     FORM_SAME,    // one element for all
@@ -36,8 +35,9 @@ enum row_step_op {
     STEP_LESSER_OF_REVERSED,
     STEP_GREATER_OF,
     STEP_GREATER_OF_REVERSED,
-    STEP_PUT,       // into results[from], a block
-    STEP_CANONICAL, // every NaN is the one that may leave a graph
+    STEP_PUT,           // into results[from], a block
+    STEP_PUT_CANONICAL, // the same, with every NaN the one that may leave a graph
+    STEP_CANONICAL,     // every NaN is the one that may leave a graph
     STEP_NEG,
     STEP_ABS,
     STEP_RECIP,
@@ -62,6 +62,7 @@ enum row_step_op {
     STEP_REDUCE_MAX,
     STEP_REDUCE_MIN,
     STEP_FETCH, // asks the caches for the operand one row further on, FORM_BLOCK
+    STEP_KEEP,  // slot `from` then has what went through the chain, FORM_SLOT
     // integers, those of eight bits as int32
     STEP_TAKE_U8,
     STEP_TAKE_I8,

@@ -28,6 +28,10 @@ static inline vector_f32 vector_magnitude(vector_f32 x) {
     return (vector_f32)((unsigned_i32)x & 0x7fffffffu);
 }
 
+static inline vector_f32 canonical(vector_f32 x) {
+    return SELECT(x == x, x, repeated(f32_from_bits(0x7fc00000u)));
+}
+
 static inline vector_f32 vector_round(vector_f32 x) {
 #if defined __AVX512F__
     return (vector_f32)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT);
@@ -134,13 +138,18 @@ struct chain_room {
 };
 
 struct chain {
-    long count;
-    const struct row_step *steps;
+    const struct row_step *steps, *end;
     const void *const *operands;
     void *const *results;
     long columns, width; /* width: of vectors that are not whole, in lanes */
-    bool reduces;        /* some step does */
+    int reduction_count;
+    const struct row_step *reductions[CHAIN_RESULTS]; /* the steps that reduce */
+    bool only_reduces;                                /* what lies in memory, by one such step */
+    const struct row_step *first; /* behind what blocks begin with: elements of memory, or NULL */
+    const float *taken;
+    long taken_row;
     struct chain_room *room;
+    long row, column; /* of the block at hand */
 };
 
 /* Steps whose operation is a loop of its own. */
@@ -170,73 +179,13 @@ static __attribute__((noinline)) void take_scratch(struct chain *chain, int op, 
 #define CHAIN_LOAD(from) (part ? load_part(from, chain->width) : LOAD(f32, from))
 #define CHAIN_OFFSET (i / across * step->row + i % across * CHAIN_LANES)
 #define CHAIN_SLOT(number) (chain->room->slots + ((number)-1) * (rows * across * CHAIN_LANES))
-#define CHAIN_CODE(op, form) (STEP_FORMS * (op) + (form))
-
-/* a: what went through the chain until here; b: the operand. */
-#define CHAIN_EACH(short, operand, expression)                                                     \
-    EACH {                                                                                         \
-        const vector_##short a __attribute__((unused)) = (vector_##short)v[i];                     \
-        const vector_##short b = (vector_##short)(operand);                                        \
-        v[i] = (vector_f32)(expression);                                                           \
-    }
-#define CHAIN_CASE(op, short, expression)                                                          \
-    case CHAIN_CODE(op, FORM_SAME): {                                                              \
-        const vector_f32 same = repeated_bits(chain->operands[step->from]);                        \
-        CHAIN_EACH(short, same, expression)                                                        \
-        break;                                                                                     \
-    }                                                                                              \
-    case CHAIN_CODE(op, FORM_ROWS): {                                                              \
-        const float *from = (const float *)chain->operands[step->from] + row * step->row;          \
-        CHAIN_EACH(short, repeated_bits(from + i / across * step->row), expression)                \
-        break;                                                                                     \
-    }                                                                                              \
-    case CHAIN_CODE(op, FORM_COLUMNS): {                                                           \
-        const float *from = (const float *)chain->operands[step->from] + column;                   \
-        vector_f32 shared[CHAIN_VECTORS];                                                          \
-        CHAIN_UNROLL                                                                               \
-        for (int k = 0; k < across; k++)                                                           \
-            shared[k] = CHAIN_LOAD(from + k * CHAIN_LANES);                                        \
-        CHAIN_EACH(short, shared[i % across], expression)                                          \
-        break;                                                                                     \
-    }                                                                                              \
-    case CHAIN_CODE(op, FORM_BLOCK): {                                                             \
-        const float *from = (const float *)chain->operands[step->from] + row * step->row + column; \
-        CHAIN_EACH(short, CHAIN_LOAD(from + CHAIN_OFFSET), expression)                             \
-        break;                                                                                     \
-    }                                                                                              \
-    case CHAIN_CODE(op, FORM_SLOT):                                                                \
-        CHAIN_EACH(short, LOAD(f32, CHAIN_SLOT(step->from) + i * CHAIN_LANES), expression)         \
-        break;
-#define CHAIN_CASE_ALONE(op, short, expression)                                                    \
-    case CHAIN_CODE(op, 0):                                                                        \
-        EACH {                                                                                     \
-            const vector_##short a = (vector_##short)v[i];                                         \
-            v[i] = (vector_f32)(expression);                                                       \
-        }                                                                                          \
-        break;
 #define CHAIN_LOAD_BYTES(from)                                                                     \
     (part ? load_part_of_bytes(from, chain->width) : *(const vector_bytes *)(from))
-#define CHAIN_CASE_BYTES(op, short, form, offset, load)                                            \
-    case CHAIN_CODE(op, form): {                                                                   \
-        const type_##short *from = (const type_##short *)chain->operands[step->from] + (offset);   \
-        EACH v[i] = load;                                                                          \
-        break;                                                                                     \
-    }
-#define CHAIN_CASES_OF_BYTES(op, short)                                                            \
-    CHAIN_CASE_BYTES(op, short, FORM_SAME, 0, (vector_f32)((vector_i32){0} + *from))               \
-    CHAIN_CASE_BYTES(op, short, FORM_ROWS, row * step->row,                                        \
-                     (vector_f32)((vector_i32){0} + from[i / across * step->row]))                 \
-    CHAIN_CASE_BYTES(                                                                              \
-        op, short, FORM_COLUMNS, column,                                                           \
-        widened(CHAIN_LOAD_BYTES(from + i % across * CHAIN_LANES), (type_##short)-1 < 0))          \
-    CHAIN_CASE_BYTES(op, short, FORM_BLOCK, row * step->row + column,                              \
-                     widened(CHAIN_LOAD_BYTES(from + CHAIN_OFFSET), (type_##short)-1 < 0))
-
 /* What the lanes of each row take of its vectors, one after another; or, where neighbours may be
  * joined first, as many at once as there are. */
 #define CHAIN_LANES_TAKE(function, neighbours_first)                                               \
     float *lanes = chain->room->lanes[step->from];                                                 \
-    const int first = (int)(column / CHAIN_LANES % CHAIN_PARTS);                                   \
+    const int first = (int)(chain->column / CHAIN_LANES % CHAIN_PARTS);                            \
     CHAIN_UNROLL                                                                                   \
     for (int r = 0; r < rows; r++, lanes += REDUCTION_LANES) {                                     \
         vector_f32 taken[CHAIN_PARTS], next[CHAIN_VECTORS];                                        \
@@ -301,113 +250,19 @@ static __attribute__((noinline)) void take_scratch(struct chain *chain, int op, 
 #define CHAIN_COMPUTE(op) CHAIN_IN_SCRATCH(op)
 #endif
 
-/* `rows` x `across` vectors from one place; `part`: not whole ones. All three are constants. */
-static inline __attribute__((always_inline)) void chain_block(const int rows, const int across,
-                                                              const bool part, struct chain *chain,
-                                                              long row, long column) {
-    vector_f32 v[CHAIN_VECTORS];
-    EACH v[i] = (vector_f32){0};
-    for (const struct row_step *step = chain->steps, *end = step + chain->count; step < end;
-         step++) {
-        switch (CHAIN_CODE(step->op, step->form)) {
-#define CHAIN_TAKE(name, value) CHAIN_CASE(STEP_##name, f32, value)
-#define CHAIN_TAKE_BYTES(name, dtype, short) CHAIN_CASES_OF_BYTES(STEP_##name, short)
-#define CHAIN_BINARY(name, op, function, dtype, short, value) CHAIN_CASE(STEP_##name, short, value)
-#define CHAIN_REVERSED(name, op, function, dtype, short, value)                                    \
-    CHAIN_CASE(STEP_##name, short, value)
-#define CHAIN_UNARY(name, op, function, dtype, short, value)                                       \
-    CHAIN_CASE_ALONE(STEP_##name, short, value)
-#define CHAIN_CAST(name, from, from_short, to, to_short, value)                                    \
-    CHAIN_CASE_ALONE(STEP_##name, from_short, value)
-#define CHAIN_WIDEN(name, from, from_short, to, to_short) CHAIN_CASE_ALONE(STEP_##name, i32, a)
-#define CHAIN_CANONICAL(name, value) CHAIN_CASE_ALONE(STEP_##name, f32, value)
-#define CHAIN_NUMBER(name, value) CHAIN_CASE(STEP_##name, f32, value)
-#include "templates/chain.def"
-        case CHAIN_CODE(STEP_RAMP, FORM_SAME): {
-            const vector_f32 bound = repeated_bits(chain->operands[step->from]);
-            const vector_f32 shift = repeated_bits(chain->operands[step->from + 1]);
-            EACH v[i] = greater_of_vectors(bound, v[i]) - greater_of_vectors(bound, v[i] + shift);
-            break;
-        }
-        case CHAIN_CODE(STEP_NORMALIZE, FORM_COLUMNS):
-        case CHAIN_CODE(STEP_NORMALIZE, FORM_SAME): {
-            const bool same = step->form == FORM_SAME;
-            const float *const *from = (const float *const *)chain->operands + step->from;
-            CHAIN_UNROLL
-            for (int k = 0; k < across; k++) {
-                const long at = column + k * CHAIN_LANES;
-                const vector_f32 mean = same ? repeated_bits(from[0]) : CHAIN_LOAD(from[0] + at);
-                const vector_f32 scale = same ? repeated_bits(from[1]) : CHAIN_LOAD(from[1] + at);
-                const vector_f32 factor = CHAIN_LOAD(from[2] + at);
-                const vector_f32 bias = CHAIN_LOAD(from[3] + at);
-                CHAIN_UNROLL
-                for (int i = k; i < rows * across; i += across)
-                    v[i] = (v[i] - mean) * scale * factor + bias;
-            }
-            break;
-        }
-        case CHAIN_CODE(STEP_CUBIC, FORM_SAME): {
-            const vector_f32 factor = repeated_bits(chain->operands[step->from]);
-            EACH v[i] = v[i] + factor * (v[i] * v[i] * v[i]);
-            break;
-        }
-        case CHAIN_CODE(STEP_SQUARE, 0):
-            EACH v[i] = v[i] * v[i];
-            break;
-        case CHAIN_CODE(STEP_SIGMOID, 0):
-            EACH v[i] = -v[i];
-            CHAIN_COMPUTE(STEP_EXP)
-            EACH v[i] = 1.0f / (v[i] + 1.0f);
-            break;
-#define CHAIN_REDUCE(name, op, function, tree)                                                     \
-    case CHAIN_CODE(STEP_##name, FORM_ROWS): {                                                     \
-        CHAIN_LANES_TAKE(function, LANES_##tree != LANES_SUM && LANES_##tree != LANES_PROD)        \
-        break;                                                                                     \
-    }
-#include "templates/chain.def"
-        case CHAIN_CODE(STEP_FETCH, FORM_BLOCK): {
-            const float *from = chain->operands[step->from];
-            from += (row + rows) * step->row + column;
-            EACH __builtin_prefetch(from + CHAIN_OFFSET);
-            break;
-        }
-        case CHAIN_CODE(STEP_PUT, FORM_BLOCK): {
-            const long apart = step->row; /* stores keep the compiler from knowing it still */
-            float *const to = (float *)chain->results[step->from] + row * apart + column;
-            EACH {
-                float *const place = to + i / across * apart + i % across * CHAIN_LANES;
-                if (part)
-                    store_part(place, v[i], chain->width);
-                else
-                    STORE(f32, place, v[i]);
-            }
-            break;
-        }
-        case CHAIN_CODE(STEP_PUT_BYTES, FORM_BLOCK): {
-            const long apart = step->row;
-            uint8_t *const to = (uint8_t *)chain->results[step->from] + row * apart + column;
-            EACH {
-                uint8_t *const place = to + i / across * apart + i % across * CHAIN_LANES;
-                if (part)
-                    store_part_of_bytes(place, narrowed(v[i]), chain->width);
-                else
-                    *(vector_bytes *)place = narrowed(v[i]);
-            }
-            break;
-        }
-#define CHAIN_LOOP(name, op, function) case CHAIN_CODE(STEP_##name, 0):
-#include "templates/chain.def"
-            CHAIN_COMPUTE(step->op)
-            break;
-        default:
-            unreachable();
-        }
-        if (step->keep) {
-            float *const slot = CHAIN_SLOT(step->keep);
-            EACH STORE(f32, slot + i * CHAIN_LANES, v[i]);
-        }
-    }
-}
+/* ---- Steps: a function each, in blocks of every size ---- */
+
+enum { CHAIN_CODES = STEP_FORMS * (STEP_F32_TO_I8 + 1) };
+#define CHAIN_CODE(op, form) (STEP_FORMS * (op) + (form))
+
+/* A step with the block in its arguments, which registers hold; it ends in a jump to the next. */
+#define CHAIN_STATE                                                                                \
+    struct chain *chain, const struct row_step *step, const struct chain_steps *steps,             \
+        vector_f32 v0, vector_f32 v1, vector_f32 v2, vector_f32 v3, vector_f32 v4, vector_f32 v5,  \
+        vector_f32 v6, vector_f32 v7
+struct chain_steps {
+    void (*of[CHAIN_CODES])(CHAIN_STATE);
+};
 
 /* ---- Blocks of all sizes ---- */
 
@@ -431,18 +286,54 @@ enum { CHAIN_whole, CHAIN_part };
 struct chain_span {
     long row, row_end, column, column_end;
 };
-#define CHAIN_BLOCK(rows, across, kind)                                                            \
-    static void chain_##rows##x##across##_##kind(struct chain *chain,                              \
-                                                 const struct chain_span *span) {                  \
-        for (long row = span->row; row < span->row_end; row += rows)                               \
-            for (long at = span->column; at < span->column_end; at += across * CHAIN_LANES) {      \
-                long first = row, column = at; /* of which no addresses are kept for all steps */  \
-                __asm__("" : "+r"(first), "+r"(column));                                           \
-                chain_block(rows, across, CHAIN_##kind, chain, first, column);                     \
-            }                                                                                      \
-    }
-CHAIN_BLOCKS(CHAIN_BLOCK)
-#undef CHAIN_BLOCK
+#define CHAIN_ROWS 1
+#define CHAIN_ACROSS 1
+#define CHAIN_KIND part
+#include "runtime/kernels/chain_steps.h"
+#define CHAIN_ROWS 2
+#define CHAIN_ACROSS 1
+#define CHAIN_KIND part
+#include "runtime/kernels/chain_steps.h"
+#define CHAIN_ROWS 4
+#define CHAIN_ACROSS 1
+#define CHAIN_KIND part
+#include "runtime/kernels/chain_steps.h"
+#define CHAIN_ROWS 1
+#define CHAIN_ACROSS 1
+#define CHAIN_KIND whole
+#include "runtime/kernels/chain_steps.h"
+#define CHAIN_ROWS 2
+#define CHAIN_ACROSS 1
+#define CHAIN_KIND whole
+#include "runtime/kernels/chain_steps.h"
+#define CHAIN_ROWS 4
+#define CHAIN_ACROSS 1
+#define CHAIN_KIND whole
+#include "runtime/kernels/chain_steps.h"
+#define CHAIN_ROWS 8
+#define CHAIN_ACROSS 1
+#define CHAIN_KIND whole
+#include "runtime/kernels/chain_steps.h"
+#define CHAIN_ROWS 1
+#define CHAIN_ACROSS 2
+#define CHAIN_KIND whole
+#include "runtime/kernels/chain_steps.h"
+#define CHAIN_ROWS 2
+#define CHAIN_ACROSS 2
+#define CHAIN_KIND whole
+#include "runtime/kernels/chain_steps.h"
+#define CHAIN_ROWS 4
+#define CHAIN_ACROSS 2
+#define CHAIN_KIND whole
+#include "runtime/kernels/chain_steps.h"
+#define CHAIN_ROWS 1
+#define CHAIN_ACROSS 4
+#define CHAIN_KIND whole
+#include "runtime/kernels/chain_steps.h"
+#define CHAIN_ROWS 1
+#define CHAIN_ACROSS 8
+#define CHAIN_KIND whole
+#include "runtime/kernels/chain_steps.h"
 
 /* By kind, vectors across and rows; NULL: there is none of that size. */
 typedef void chain_block_function(struct chain *chain, const struct chain_span *span);
@@ -470,18 +361,28 @@ static inline const struct chain_reduction *chain_reduction(const struct row_ste
                                                                       : NULL;
 }
 
-static bool chain_reduces(const struct chain *chain) {
-    for (long i = 0; i < chain->count; i++)
-        if (chain_reduction(&chain->steps[i]))
-            return true;
-    return false;
+/* A chain as it runs: what is the same for all rows is found once. */
+static inline void prepare_chain(struct chain *chain, bool reduces) {
+    const struct row_step *first = chain->steps;
+    const bool takes = first->op == STEP_TAKE && chain->end - first > 1 &&
+                       (first->form == FORM_BLOCK || first->form == FORM_COLUMNS);
+    chain->width = chain->columns % CHAIN_LANES;
+    for (const struct row_step *step = first; reduces && step < chain->end; step++)
+        if (chain_reduction(step))
+            chain->reductions[chain->reduction_count++] = step;
+    chain->only_reduces = takes && chain->end - first == 2 && chain->reduction_count == 1;
+    chain->first = first + takes;
+    chain->taken = takes ? chain->operands[first->from] : NULL;
+    chain->taken_row = first->form == FORM_BLOCK ? first->row : 0;
 }
 
 static void begin_chain_lanes(struct chain *chain, long rows) {
-    for (long i = 0; i < chain->count; i++) {
-        const struct chain_reduction *reduction = chain_reduction(&chain->steps[i]);
-        for (long k = 0; reduction && k < rows * REDUCTION_LANES; k++)
-            chain->room->lanes[chain->steps[i].from][k] = reduction->identity;
+    for (int i = 0; i < chain->reduction_count; i++) {
+        const struct row_step *step = chain->reductions[i];
+        const vector_f32 identity = repeated(chain_reduction(step)->identity);
+        float *const lanes = chain->room->lanes[step->from];
+        for (long k = 0; k < rows * REDUCTION_LANES; k += CHAIN_LANES)
+            STORE(f32, lanes + k, identity);
     }
 }
 
@@ -504,16 +405,39 @@ static float join_chain_lanes(enum lanes_op op, const float *from) {
 }
 
 static void end_chain_lanes(struct chain *chain, long row, long rows) {
-    for (long i = 0; i < chain->count; i++) {
-        const struct row_step *step = &chain->steps[i];
-        const struct chain_reduction *reduction = chain_reduction(step);
-        if (!reduction)
-            continue;
+    for (int i = 0; i < chain->reduction_count; i++) {
+        const struct row_step *step = chain->reductions[i];
+        const enum lanes_op op = chain_reduction(step)->op;
+        const float *const lanes = chain->room->lanes[step->from];
         float *const result = (float *)chain->results[step->from] + row * step->row;
         for (long r = 0; r < rows; r++)
-            result[r * step->row] = join_chain_lanes(reduction->op, chain->room->lanes[step->from] +
-                                                                        r * REDUCTION_LANES);
+            result[r * step->row] = join_chain_lanes(op, lanes + r * REDUCTION_LANES);
     }
+}
+
+/* A row of memory, with its lanes in registers. */
+static float reduce_row(const struct chain *chain, long row) {
+    const struct chain_reduction *reduction = chain_reduction(chain->reductions[0]);
+    const float *const from = chain->taken + row * chain->taken_row;
+    const struct lanes lanes = lanes_begin(reduction->identity);
+    switch (reduction->op) {
+    case LANES_SUM:
+        return lanes_end(LANES_SUM, lanes_take(LANES_SUM, lanes, from, chain->columns));
+    case LANES_PROD:
+        return lanes_end(LANES_PROD, lanes_take(LANES_PROD, lanes, from, chain->columns));
+    case LANES_MAX:
+        return lanes_end(LANES_MAX, lanes_take(LANES_MAX, lanes, from, chain->columns));
+    case LANES_MIN:
+        return lanes_end(LANES_MIN, lanes_take(LANES_MIN, lanes, from, chain->columns));
+    }
+    unreachable();
+}
+
+static void reduce_rows(const struct chain *chain, long row, long end) {
+    const struct row_step *step = chain->reductions[0];
+    float *const result = chain->results[step->from];
+    for (; row < end; row++)
+        result[row * step->row] = reduce_row(chain, row);
 }
 
 /* ---- All of them ---- */
@@ -522,8 +446,7 @@ static void end_chain_lanes(struct chain *chain, long row, long rows) {
  * two. */
 static inline void run_rows(struct chain *chain, struct chain_span span, long rows, long across) {
     const long whole = chain->columns - chain->width;
-    if (chain->reduces)
-        begin_chain_lanes(chain, rows);
+    begin_chain_lanes(chain, rows);
     for (; span.column < whole; span.column = span.column_end) {
         const long vectors = (whole - span.column) / CHAIN_LANES;
         while (across > vectors)
@@ -534,48 +457,54 @@ static inline void run_rows(struct chain *chain, struct chain_span span, long ro
     span.column_end = chain->columns;
     if (chain->width)
         chain_blocks[CHAIN_part][1][rows](chain, &span);
-    if (chain->reduces)
-        end_chain_lanes(chain, span.row, rows);
+    end_chain_lanes(chain, span.row, rows);
 }
 
-/* Rows that are long one after another, else as many at a time as there are blocks for. */
-static inline void run_chain(struct chain *chain, long row, long end) {
+/* Whether rows are so long that they are taken one after another. */
+static bool is_wide(long rows, long columns) {
+    return least(columns / CHAIN_LANES, CHAIN_VECTORS) > 2 * least(rows, CHAIN_VECTORS);
+}
+
+/* Else as many at a time as there are blocks for. */
+static inline void run_chain(struct chain *chain, bool reduces, long end) {
+    prepare_chain(chain, reduces);
     const long vectors = chain->columns / CHAIN_LANES;
-    const bool wide = least(vectors, CHAIN_VECTORS) > 2 * least(end - row, CHAIN_VECTORS);
+    const bool wide = is_wide(end, chain->columns);
     const long across = wide ? CHAIN_VECTORS : vectors > 1 ? 2 : 1;
     long rows = wide ? 1 : vectors == 1 && !chain->width ? CHAIN_VECTORS : CHAIN_VECTORS / 2;
-    for (long taken; row < end; row += taken) {
+    if (chain->only_reduces) {
+        reduce_rows(chain, 0, end);
+        return;
+    }
+    for (long row = 0, taken; row < end; row += taken) {
         while (rows > end - row)
             rows /= 2;
-        taken = chain->reduces ? rows : (end - row) & -rows; /* lanes are those of one block */
+        taken = chain->reduction_count > 0 ? rows : (end - row) & -rows; /* lanes of one block */
         run_rows(chain, (struct chain_span){row, row + taken, 0, 0}, rows, across);
     }
 }
 
-static inline __attribute__((always_inline)) void
-run_one_chain(bool reduces, long rows, long columns, long count, const struct row_step *steps,
-              const void *const *operands, void *const *results) {
-    struct chain_room room;
-    struct chain chain = {.count = count,
-                          .steps = steps,
-                          .operands = operands,
-                          .results = results,
-                          .columns = columns,
-                          .width = columns % CHAIN_LANES,
-                          .reduces = reduces,
-                          .room = &room};
-    run_chain(&chain, 0, rows);
-}
+#define CHAIN_CALLED(name, reduces)                                                                \
+    void OF_SET(name, )(long rows, long columns, long count, const struct row_step *steps,         \
+                        const void *const *operands, void *const *results) {                       \
+        struct chain_room room;                                                                    \
+        struct chain chain = {.steps = steps,                                                      \
+                              .end = steps + count,                                                \
+                              .operands = operands,                                                \
+                              .results = results,                                                  \
+                              .columns = columns,                                                  \
+                              .room = &room};                                                      \
+        run_chain(&chain, reduces, rows);                                                          \
+    }
+CHAIN_CALLED(row_chain_, false)
+CHAIN_CALLED(row_reducing_chain_, true)
 
-void OF_SET(row_chain_, )(long rows, long columns, long count, const struct row_step *steps,
-                          const void *const *operands, void *const *results) {
-    run_one_chain(false, rows, columns, count, steps, operands, results);
-}
-
-void OF_SET(row_reducing_chain_, )(long rows, long columns, long count,
-                                   const struct row_step *steps, const void *const *operands,
-                                   void *const *results) {
-    run_one_chain(true, rows, columns, count, steps, operands, results);
+static void run_phase(struct chain *chain, long row) {
+    if (chain->only_reduces)
+        reduce_rows(chain, row, row + 1);
+    else
+        run_rows(chain, (struct chain_span){row, row + 1, 0, 0}, 1,
+                 is_wide(1, chain->columns) ? CHAIN_VECTORS : 2);
 }
 
 void OF_SET(row_phases_, )(long rows, long count, const struct row_phase *phases) {
@@ -583,16 +512,15 @@ void OF_SET(row_phases_, )(long rows, long count, const struct row_phase *phases
     struct chain chains[CHAIN_PHASES];
     for (long i = 0; i < count; i++) {
         const struct row_phase *phase = &phases[i];
-        chains[i] = (struct chain){.count = phase->count,
-                                   .steps = phase->steps,
+        chains[i] = (struct chain){.steps = phase->steps,
+                                   .end = phase->steps + phase->count,
                                    .operands = phase->operands,
                                    .results = phase->results,
                                    .columns = phase->columns,
-                                   .width = phase->columns % CHAIN_LANES,
                                    .room = &room};
-        chains[i].reduces = chain_reduces(&chains[i]);
+        prepare_chain(&chains[i], true);
     }
     for (long row = 0; row < rows; row++)
         for (long i = 0; i < count; i++)
-            run_chain(&chains[i], row, row + 1);
+            run_phase(&chains[i], row);
 }

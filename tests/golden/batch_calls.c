@@ -37,11 +37,10 @@ float fabsf(float a);
 
 // A step of a chain, which takes a block of elements through registers. Its operand is
 // operands[from] in one of these forms, with rows so many elements apart. REVERSED: the operand
-// comes first. Where `keep` is not 0, the slot of that number then has what the step computed.
+// comes first.
 struct row_step {
     int op, form, from;
     long row;
-    int keep;
 };
 enum row_step_form {
     FORM_SAME,    // one element for all
@@ -67,8 +66,9 @@ enum row_step_op {
     STEP_LESSER_OF_REVERSED,
     STEP_GREATER_OF,
     STEP_GREATER_OF_REVERSED,
-    STEP_PUT,       // into results[from], a block
-    STEP_CANONICAL, // every NaN is the one that may leave a graph
+    STEP_PUT,           // into results[from], a block
+    STEP_PUT_CANONICAL, // the same, with every NaN the one that may leave a graph
+    STEP_CANONICAL,     // every NaN is the one that may leave a graph
     STEP_NEG,
     STEP_ABS,
     STEP_RECIP,
@@ -93,6 +93,7 @@ enum row_step_op {
     STEP_REDUCE_MAX,
     STEP_REDUCE_MIN,
     STEP_FETCH, // asks the caches for the operand one row further on, FORM_BLOCK
+    STEP_KEEP,  // slot `from` then has what went through the chain, FORM_SLOT
     // integers, those of eight bits as int32
     STEP_TAKE_U8,
     STEP_TAKE_I8,
@@ -199,11 +200,11 @@ static void k01_contract_relu(const float *restrict x, const float *restrict wei
             const float constant0 = 0.0f;
             static const struct row_step steps1[] = {
                 {STEP_TAKE, FORM_BLOCK, 0, 48}, {STEP_ADD, FORM_COLUMNS, 1},
-                {STEP_GREATER_OF_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL},
-                {STEP_PUT, FORM_BLOCK, 0, 48}};
+                {STEP_GREATER_OF_REVERSED, FORM_SAME, 2},
+                {STEP_PUT_CANONICAL, FORM_BLOCK, 0, 48}};
             const void *const operands1[] = {sums, bias, &constant0};
             void *const results1[] = {y};
-            row_chain(16, 48, 5, steps1, operands1, results1);
+            row_chain(16, 48, 4, steps1, operands1, results1);
         }
     }
 }
@@ -222,11 +223,10 @@ static void k02_contract_relu(const float *restrict x, const float *restrict wei
         const float constant0 = 0.0f;
         static const struct row_step steps1[] = {
             {STEP_TAKE, FORM_BLOCK, 0, 48}, {STEP_ADD, FORM_COLUMNS, 1},
-            {STEP_GREATER_OF_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL},
-            {STEP_PUT, FORM_BLOCK, 0, 48}};
+            {STEP_GREATER_OF_REVERSED, FORM_SAME, 2}, {STEP_PUT_CANONICAL, FORM_BLOCK, 0, 48}};
         const void *const operands1[] = {sums, bias, &constant0};
         void *const results1[] = {y};
-        row_chain(4, 48, 5, steps1, operands1, results1);
+        row_chain(4, 48, 4, steps1, operands1, results1);
     }
 }
 
@@ -244,11 +244,10 @@ static void k03_contract_relu(const float *restrict x, const float *restrict wei
         const float constant0 = 0.0f;
         static const struct row_step steps1[] = {
             {STEP_TAKE, FORM_BLOCK, 0, 48}, {STEP_ADD, FORM_COLUMNS, 1},
-            {STEP_GREATER_OF_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL},
-            {STEP_PUT, FORM_BLOCK, 0, 48}};
+            {STEP_GREATER_OF_REVERSED, FORM_SAME, 2}, {STEP_PUT_CANONICAL, FORM_BLOCK, 0, 48}};
         const void *const operands1[] = {sums, bias, &constant0};
         void *const results1[] = {y};
-        row_chain(2, 48, 5, steps1, operands1, results1);
+        row_chain(2, 48, 4, steps1, operands1, results1);
     }
 }
 
@@ -266,11 +265,10 @@ static void k04_contract_relu(const float *restrict x, const float *restrict wei
         const float constant0 = 0.0f;
         static const struct row_step steps1[] = {
             {STEP_TAKE, FORM_COLUMNS, 0}, {STEP_ADD, FORM_COLUMNS, 1},
-            {STEP_GREATER_OF_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL},
-            {STEP_PUT, FORM_BLOCK, 0, 0}};
+            {STEP_GREATER_OF_REVERSED, FORM_SAME, 2}, {STEP_PUT_CANONICAL, FORM_BLOCK, 0, 0}};
         const void *const operands1[] = {sums, bias, &constant0};
         void *const results1[] = {y};
-        row_chain(1, 48, 5, steps1, operands1, results1);
+        row_chain(1, 48, 4, steps1, operands1, results1);
     }
 }
 

@@ -20,11 +20,11 @@ static void k01_contract(const float *restrict x, const uint8_t *restrict codes_
         coded_tile_1x48(sums, x, codes_packed + 80 * n, &walk, 0, 0);
         {
             static const struct row_step steps0[] = {
-                {STEP_TAKE, FORM_COLUMNS, 0}, {STEP_ADD, FORM_COLUMNS, 1}, {STEP_CANONICAL},
-                {STEP_PUT, FORM_BLOCK, 0, 0}};
+                {STEP_TAKE, FORM_COLUMNS, 0}, {STEP_ADD, FORM_COLUMNS, 1},
+                {STEP_PUT_CANONICAL, FORM_BLOCK, 0, 0}};
             const void *const operands0[] = {sums, bias + n};
             void *const results0[] = {y + n};
-            row_chain(1, 48, 4, steps0, operands0, results0);
+            row_chain(1, 48, 3, steps0, operands0, results0);
         }
     }
     {
@@ -32,11 +32,11 @@ static void k01_contract(const float *restrict x, const uint8_t *restrict codes_
         coded_tile_1x32(sums, x, codes_packed + 80 * 48, &walk_2, 0, 0);
         {
             static const struct row_step steps0[] = {
-                {STEP_TAKE, FORM_COLUMNS, 0}, {STEP_ADD, FORM_COLUMNS, 1}, {STEP_CANONICAL},
-                {STEP_PUT, FORM_BLOCK, 0, 0}};
+                {STEP_TAKE, FORM_COLUMNS, 0}, {STEP_ADD, FORM_COLUMNS, 1},
+                {STEP_PUT_CANONICAL, FORM_BLOCK, 0, 0}};
             const void *const operands0[] = {sums, bias + 48};
             void *const results0[] = {y + 48};
-            row_chain(1, 24, 4, steps0, operands0, results0);
+            row_chain(1, 24, 3, steps0, operands0, results0);
         }
     }
 }

@@ -36,8 +36,8 @@ static void k03_elementwise(const float *restrict x, const float *restrict t6,
     static const struct row_step steps0[] = {
         {STEP_TAKE, FORM_BLOCK, 0, 40}, {STEP_SUB, FORM_ROWS, 1, 1},
         {STEP_MUL, FORM_ROWS, 2, 1}, {STEP_MUL, FORM_COLUMNS, 3}, {STEP_ADD, FORM_COLUMNS, 4},
-        {STEP_CANONICAL}, {STEP_PUT, FORM_BLOCK, 0, 40}};
+        {STEP_PUT_CANONICAL, FORM_BLOCK, 0, 40}};
     const void *const operands0[] = {x, t6, t18, weight, bias};
     void *const results0[] = {y};
-    row_chain(6, 40, 7, steps0, operands0, results0);
+    row_chain(6, 40, 6, steps0, operands0, results0);
 }

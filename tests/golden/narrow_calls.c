@@ -17,11 +17,11 @@ static void k01_contract_relu(const float *restrict x, const uint16_t *restrict 
             const float constant0 = 0.0f;
             static const struct row_step steps1[] = {
                 {STEP_TAKE, FORM_COLUMNS, 0}, {STEP_ADD, FORM_COLUMNS, 1},
-                {STEP_GREATER_OF_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL},
-                {STEP_PUT, FORM_BLOCK, 0, 0}};
+                {STEP_GREATER_OF_REVERSED, FORM_SAME, 2},
+                {STEP_PUT_CANONICAL, FORM_BLOCK, 0, 0}};
             const void *const operands1[] = {sums, bias + n, &constant0};
             void *const results1[] = {y + n};
-            row_chain(1, 64, 5, steps1, operands1, results1);
+            row_chain(1, 64, 4, steps1, operands1, results1);
         }
     }
     {
@@ -31,11 +31,11 @@ static void k01_contract_relu(const float *restrict x, const uint16_t *restrict 
             const float constant0 = 0.0f;
             static const struct row_step steps1[] = {
                 {STEP_TAKE, FORM_COLUMNS, 0}, {STEP_ADD, FORM_COLUMNS, 1},
-                {STEP_GREATER_OF_REVERSED, FORM_SAME, 2}, {STEP_CANONICAL},
-                {STEP_PUT, FORM_BLOCK, 0, 0}};
+                {STEP_GREATER_OF_REVERSED, FORM_SAME, 2},
+                {STEP_PUT_CANONICAL, FORM_BLOCK, 0, 0}};
             const void *const operands1[] = {sums, bias + 1152, &constant0};
             void *const results1[] = {y + 1152};
-            row_chain(1, 48, 5, steps1, operands1, results1);
+            row_chain(1, 48, 4, steps1, operands1, results1);
         }
     }
 }

@@ -29,11 +29,10 @@ float fabsf(float a);
 
 // A step of a chain, which takes a block of elements through registers. Its operand is
 // operands[from] in one of these forms, with rows so many elements apart. REVERSED: the operand
-// comes first. Where `keep` is not 0, the slot of that number then has what the step computed.
+// comes first.
 struct row_step {
     int op, form, from;
     long row;
-    int keep;
 };
 enum row_step_form {
     FORM_SAME,    // one element for all
@@ -59,8 +58,9 @@ enum row_step_op {
     STEP_LESSER_OF_REVERSED,
     STEP_GREATER_OF,
     STEP_GREATER_OF_REVERSED,
-    STEP_PUT,       // into results[from], a block
-    STEP_CANONICAL, // every NaN is the one that may leave a graph
+    STEP_PUT,           // into results[from], a block
+    STEP_PUT_CANONICAL, // the same, with every NaN the one that may leave a graph
+    STEP_CANONICAL,     // every NaN is the one that may leave a graph
     STEP_NEG,
     STEP_ABS,
     STEP_RECIP,
@@ -85,6 +85,7 @@ enum row_step_op {
     STEP_REDUCE_MAX,
     STEP_REDUCE_MIN,
     STEP_FETCH, // asks the caches for the operand one row further on, FORM_BLOCK
+    STEP_KEEP,  // slot `from` then has what went through the chain, FORM_SLOT
     // integers, those of eight bits as int32
     STEP_TAKE_U8,
     STEP_TAKE_I8,
@@ -170,10 +171,10 @@ static void k01_contract_tanh(const float *restrict h, const float *restrict wei
     {
         static const struct row_step steps0[] = {
             {STEP_TAKE, FORM_BLOCK, 0, 16}, {STEP_ADD, FORM_BLOCK, 1, 16}, {STEP_TANH},
-            {STEP_CANONICAL}, {STEP_PUT, FORM_BLOCK, 0, 16}};
+            {STEP_PUT_CANONICAL, FORM_BLOCK, 0, 16}};
         const void *const operands0[] = {sums, x};
         void *const results0[] = {state};
-        row_chain(1, 3 * 16, 5, steps0, operands0, results0);
+        row_chain(1, 3 * 16, 4, steps0, operands0, results0);
     }
 }
 

@@ -28,9 +28,9 @@ static void k03_sum(const float *restrict t5, float *restrict t8) {
 static void k04_elementwise(const float *restrict t5, const float *restrict t8,
         float *restrict y) {
     static const struct row_step steps0[] = {
-        {STEP_TAKE, FORM_BLOCK, 0, 100}, {STEP_MUL, FORM_ROWS, 1, 1}, {STEP_CANONICAL},
-        {STEP_PUT, FORM_BLOCK, 0, 100}};
+        {STEP_TAKE, FORM_BLOCK, 0, 100}, {STEP_MUL, FORM_ROWS, 1, 1},
+        {STEP_PUT_CANONICAL, FORM_BLOCK, 0, 100}};
     const void *const operands0[] = {t5, t8};
     void *const results0[] = {y};
-    row_chain(5, 100, 4, steps0, operands0, results0);
+    row_chain(5, 100, 3, steps0, operands0, results0);
 }

@@ -21,14 +21,14 @@ static void k01_max_exp_sum(const float *restrict x, float *restrict t1, float *
     const void *const operands2[] = {&reduced0};
     void *const results2[] = {t8};
     static const struct row_step steps3[] = {
-        {STEP_TAKE, FORM_COLUMNS, 0}, {STEP_MUL, FORM_SAME, 1}, {STEP_CANONICAL},
-        {STEP_PUT, FORM_BLOCK, 0, 100}};
+        {STEP_TAKE, FORM_COLUMNS, 0}, {STEP_MUL, FORM_SAME, 1},
+        {STEP_PUT_CANONICAL, FORM_BLOCK, 0, 100}};
     const void *const operands3[] = {t5, t8};
     void *const results3[] = {y + 100 * begin};
     const struct row_phase phases4[] = {
         {100, 2, steps0, operands0, results0},
         {100, 6, steps1, operands1, results1},
         {1, 3, steps2, operands2, results2},
-        {100, 4, steps3, operands3, results3}};
+        {100, 3, steps3, operands3, results3}};
     row_phases(end - begin, 4, phases4);
 }

@@ -21,7 +21,7 @@ enum {
     RESULTS = BLOCKS + REDUCED,
     MOST_ROWS = 27,
     MOST_COLUMNS = 150,
-    MAX_STEPS = 200,
+    MAX_STEPS = 300,
 };
 
 static float rooms[OPERANDS][ROOM], expected[RESULTS][ROOM], found[RESULTS][ROOM];
@@ -53,7 +53,7 @@ static union word word_i32(int32_t x) {
 
 /* ---- Which steps there are, by chain.def ---- */
 
-enum kind { TAKES, TAKES_BYTES, OF_TWO, OF_ONE, PUTS, SEVERAL, REDUCES, FETCHES };
+enum kind { TAKES, TAKES_BYTES, OF_TWO, OF_ONE, PUTS, SEVERAL, REDUCES, FETCHES, KEEPS };
 
 static const struct facts {
     enum kind kind;
@@ -79,6 +79,7 @@ static const struct facts {
 #define CHAIN_SEVERAL(name) FACTS(name, SEVERAL, FLOAT32, FLOAT32)
 #define CHAIN_REDUCE(name, op, function, tree) FACTS(name, REDUCES, FLOAT32, FLOAT32)
 #define CHAIN_FETCH(name) FACTS(name, FETCHES, FLOAT32, FLOAT32)
+#define CHAIN_KEEP(name) FACTS(name, KEEPS, FLOAT32, FLOAT32)
 #include "templates/chain.def"
 };
 enum { STEPS = sizeof facts / sizeof *facts };
@@ -192,19 +193,22 @@ static void expect_element(const struct trial *trial, long row, long column) {
         const long place = row * step->row + (by_column ? column : 0);
         if (step->op == STEP_PUT)
             memcpy(&expected[step->from][place], &v, sizeof v);
+        else if (step->op == STEP_PUT_CANONICAL)
+            expected[step->from][place] = f32_canonical(v.f32);
         else if (step->op == STEP_PUT_BYTES)
             ((uint8_t *)expected[step->from])[place] = (uint8_t)v.i32;
         else if (facts[step->op].kind == REDUCES)
             expect_reduced(trial, step, row, column, v.f32);
         else if (facts[step->op].kind == FETCHES)
             continue;
+        else if (step->op == STEP_KEEP)
+            slots[step->from] = v;
         else if (facts[step->op].kind == SEVERAL)
             v.f32 = take_several(trial, step, v.f32, column);
         else if (step->form == FORM_SLOT)
             v = take_step(step->op, v, slots[step->from]);
         else
             v = take_step(step->op, v, operand_at(trial, step, place));
-        slots[step->keep] = v;
     }
 }
 
@@ -221,9 +225,13 @@ struct making {
 
 static void add_step(struct making *making, struct row_step step) {
     struct trial *trial = making->trial;
-    if (step.keep)
-        making->slots[step.keep] = making->dtype;
+    if (step.op == STEP_KEEP)
+        making->slots[step.from] = making->dtype;
     trial->steps[trial->count++] = step;
+}
+
+static void add_keep(struct making *making, int slot) {
+    add_step(making, (struct row_step){.op = STEP_KEEP, .form = FORM_SLOT, .from = slot});
 }
 
 static void make_dtype(struct making *making, enum dtype dtype) {
@@ -249,17 +257,18 @@ static struct row_step random_operand_step(const struct making *making, int op) 
     const long row = form == FORM_ROWS    ? 1 + random_below(5)
                      : form == FORM_BLOCK ? trial->columns + random_below(5)
                                           : 0;
-    return (struct row_step){op, form, (int)random_below(OPERANDS), row, 0};
+    return (struct row_step){op, form, (int)random_below(OPERANDS), row};
 }
 
 static void put(struct making *making, int result) {
     int op = STEP_PUT;
-    if (making->dtype == DTYPE_FLOAT32)
+    if (making->dtype == DTYPE_FLOAT32 && random_below(2))
+        op = STEP_PUT_CANONICAL;
+    else if (making->dtype == DTYPE_FLOAT32)
         add_step(making, (struct row_step){.op = STEP_CANONICAL});
     else if (random_below(2))
         op = STEP_PUT_BYTES;
-    add_step(making,
-             (struct row_step){op, FORM_BLOCK, result, making->trial->result_row[result], 0});
+    add_step(making, (struct row_step){op, FORM_BLOCK, result, making->trial->result_row[result]});
 }
 
 /* Of numbers whose NaNs are one: which of several a sum keeps is not said. */
@@ -270,7 +279,7 @@ static void add_reduction(struct making *making, int op) {
     make_dtype(making, DTYPE_FLOAT32);
     add_step(making, (struct row_step){.op = STEP_CANONICAL});
     add_step(making,
-             (struct row_step){op, FORM_ROWS, BLOCKS + making->reduced++, 1 + random_below(3), 0});
+             (struct row_step){op, FORM_ROWS, BLOCKS + making->reduced++, 1 + random_below(3)});
 }
 
 /* A step of any kind but those that put, with what must be before it. */
@@ -278,12 +287,14 @@ static void add_random_step(struct making *making) {
     const int op = (int)random_below(STEPS);
     const struct facts *step_facts = &facts[op];
     struct row_step step = {.op = op};
+    int keep = 0;
     if (step_facts->kind == REDUCES)
         add_reduction(making, op);
     if (step_facts->kind == FETCHES)
         add_step(making, (struct row_step){op, FORM_BLOCK, (int)random_below(OPERANDS),
-                                           random_below(ROOM), 0});
-    if (step_facts->kind == PUTS || step_facts->kind == REDUCES || step_facts->kind == FETCHES)
+                                           random_below(ROOM)});
+    if (step_facts->kind == PUTS || step_facts->kind == REDUCES || step_facts->kind == FETCHES ||
+        step_facts->kind == KEEPS)
         return;
     if (step_facts->kind == TAKES_BYTES)
         making->dtype = DTYPE_INT32;
@@ -300,18 +311,36 @@ static void add_random_step(struct making *making) {
     if (step_facts->kind == OF_ONE)
         making->dtype = step_facts->to;
     if (making->kept && random_below(3) == 0)
-        step.keep = random_slot();
+        keep = random_slot();
     add_step(making, step);
+    if (keep)
+        add_keep(making, keep);
+}
+
+/* What is in memory, reduced and nothing else. */
+static void only_reducing_steps(struct trial *trial) {
+    const bool block = random_below(2);
+    trial->reduces = true;
+    trial->count = 2;
+    trial->steps[0] = (struct row_step){STEP_TAKE, block ? FORM_BLOCK : FORM_COLUMNS,
+                                        (int)random_below(OPERANDS), block ? trial->columns : 0};
+    trial->steps[1] = (struct row_step){STEP_REDUCE_SUM + (int)random_below(4), FORM_ROWS, BLOCKS,
+                                        1 + random_below(3)};
 }
 
 static void random_steps(struct trial *trial) {
     struct making making = {.trial = trial, .kept = random_below(2)};
     trial->count = 0;
-    add_step(&making, (struct row_step){STEP_TAKE, FORM_BLOCK, (int)random_below(OPERANDS),
-                                        trial->columns, 0});
+    if (random_below(20) == 0) {
+        only_reducing_steps(trial);
+        return;
+    }
+    add_step(&making,
+             (struct row_step){STEP_TAKE, FORM_BLOCK, (int)random_below(OPERANDS), trial->columns});
     for (int i = 1; i <= CHAIN_SLOTS && making.kept; i++) {
         make_dtype(&making, random_below(2) ? DTYPE_FLOAT32 : DTYPE_INT32);
-        add_step(&making, (struct row_step){.op = STEP_TAKE, .form = FORM_COLUMNS, .keep = i});
+        add_step(&making, (struct row_step){.op = STEP_TAKE, .form = FORM_COLUMNS});
+        add_keep(&making, i);
     }
     for (long more = random_below(20); more > 0; more--) {
         add_random_step(&making);

@@ -259,7 +259,7 @@ struct chain_step {
     struct row_link *link;            /* the operand, or NULL */
     const struct row_operand *result; /* where it puts or reduces, or NULL */
     bool reduces;                     /* one element a row */
-    int keep;                         /* the slot for what it computed, or 0 */
+    bool keeps;                       /* what it is given, in the slot */
     int operand_count;                /* of a step of several operations, one behind another */
     struct row_link *operands[MOST_OPERANDS];
 };
@@ -337,8 +337,8 @@ static void use_ready(struct row_chain *chain, const char *name, struct row_link
 
 /* Whether it was computed just now. */
 static bool is_accumulated(const struct row_chain *chain, const struct row_link *link) {
-    return link->slot > 0 && chain->step_count > 0 &&
-           chain->steps[chain->step_count - 1].keep == link->slot;
+    const struct chain_step *last = chain->step_count ? &chain->steps[chain->step_count - 1] : NULL;
+    return last && last->keeps && last->slot == link->slot;
 }
 
 static void keep(struct row_chain *chain, struct row_link *link) {
@@ -350,7 +350,9 @@ static void keep(struct row_chain *chain, struct row_link *link) {
         return;
     chain->taken[slot] = true;
     link->slot = slot;
-    chain->steps[chain->step_count - 1].keep = slot;
+    add_step(chain, "STEP_KEEP", slot, NULL);
+    if (!chain->too_large)
+        chain->steps[chain->step_count - 1].keeps = true;
 }
 
 static void accumulate(struct row_chain *chain, struct row_link *link);
@@ -494,9 +496,7 @@ static const char *place_text(struct emitter *emitter, const struct chain_step *
 static void add_step_text(struct emitter *emitter, const struct chain_step *step,
                           struct chain_text *text) {
     struct arena *arena = emitter->ir->arena;
-    const char *keep = step->keep ? arena_format(arena, ", .keep = %d", step->keep) : "";
-    const char *item =
-        arena_format(arena, "{%s%s%s}", step->name, place_text(emitter, step, text), keep);
+    const char *item = arena_format(arena, "{%s%s}", step->name, place_text(emitter, step, text));
     text->steps = and_item(emitter, text->steps, item);
 }
 
@@ -568,10 +568,13 @@ static void add_result_step(struct row_chain *chain, const char *name,
 
 static void add_result(struct row_chain *chain, const struct chain_result *result) {
     accumulate(chain, find_link(chain, result->value));
-    if (result->canonical)
+    const bool put = !result->only_reduced,
+               at_once = put && result->canonical && !result->reduction;
+    if (result->canonical && !at_once)
         add_step(chain, "STEP_CANONICAL", 0, NULL);
-    if (!result->only_reduced)
-        add_result_step(chain, crossings[result->value->dtype].put, &result->place, false);
+    if (put)
+        add_result_step(chain, at_once ? "STEP_PUT_CANONICAL" : crossings[result->value->dtype].put,
+                        &result->place, false);
     if (result->reduction)
         add_result_step(chain, reduction_names[result->reduction->op], &result->reduced, true);
 }
