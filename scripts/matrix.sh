@@ -25,9 +25,9 @@ cat <<'END'
 
 Random and other small graphs, and beside them MNIST in float32 and in 8-bit integers and an LSTM
 of PyTorch, emitted, compiled for a machine, and run by QEMU, Wine or Node: each output is compared
-with the interpreter's, byte by byte. `make targets` runs them, tests fewer of them. Built by gcc at
--O2, unless the name says otherwise, and for WebAssembly by clang. Cortex-M0's text ran on a
-Cortex-M3.
+with the interpreter's, byte by byte; every run of the tests does it. Built by gcc, unless the name
+says otherwise, and for WebAssembly by clang: the models and every fourth of the random graphs at
+-O2, the others at -Os. Cortex-M0's text ran on a Cortex-M3.
 
 | machine | compiles | runs | bits | small graphs | models |
 |---|---|---|---|--:|--:|

@@ -10,8 +10,9 @@
 
 #define COMPILER "aarch64-linux-gnu-gcc"
 #define EMULATOR "qemu-aarch64"
+#define COUNT "EIGENTENSOR_AARCH64_COUNT"
 
-enum { USUAL_COUNT = 20, USUAL_SEED = 1, BEYOND = 130, HALF = 2, PATH_ROOM = 512 };
+enum { USUAL_COUNT = 200, USUAL_SEED = 1, CLANG_SEED = 131, PATH_ROOM = 512 };
 
 /* Skips the test where there is no compiler or no emulator. */
 static void make_scratch(struct scratch *scratch) {
@@ -31,20 +32,22 @@ static void build(const struct collection *collection, const char *const *comman
     text_free(&said);
 }
 
-/* By the command, a part of the random graphs, of seeds from so far beyond the first on. */
-static void check(const char *machine, const char *const *command, uint64_t beyond, uint64_t part) {
+/* By the command, of the usual seeds or others. */
+static void check(const char *machine, const char *const *command, uint64_t first,
+                  const char *filter) {
     struct scratch scratch;
     make_scratch(&scratch);
-    struct collection collection = {.folder = scratch.path, .target = target_find("neon")};
+    struct collection collection = {
+        .folder = scratch.path, .target = target_find("neon"), .in_units = true};
     collect_stored(&collection);
-    uint64_t seed = number_from_environment("EIGENTENSOR_SEED", USUAL_SEED) + beyond;
-    uint64_t count = number_from_environment("EIGENTENSOR_AARCH64_COUNT", USUAL_COUNT) / part;
+    uint64_t seed = number_from_environment("EIGENTENSOR_SEED", first);
+    uint64_t count = number_from_environment(COUNT, USUAL_COUNT);
     for (uint64_t i = 0; i < count && collection.count < MOST_COLLECTED; i++)
         collect_random(&collection, seed + i);
     char path[PATH_ROOM];
     snprintf(path, sizeof path, "%s/all", scratch.path);
     build(&collection, command, path);
-    expect_success((const char *[]){EMULATOR, path, NULL});
+    expect_same_bits((const char *[]){EMULATOR, path, NULL}, COUNT, filter);
     report_machine(machine, collection.count);
     collection_end(&collection);
     scratch_remove(&scratch);
@@ -54,7 +57,7 @@ Test(aarch64, the_same_bits, .timeout = 900) {
     check("aarch64",
           (const char *[]){COMPILER, "-std=gnu11", "-O2", "-static", "-fno-math-errno",
                            "-fno-trapping-math", NULL},
-          0, 1);
+          USUAL_SEED, "aarch64/the_same_bits");
 }
 
 /* clang finds the headers and libraries of the other compiler. The seeds are some that it made
@@ -63,7 +66,7 @@ Test(aarch64, the_same_bits_by_clang, .timeout = 900) {
     check("aarch64 (clang)",
           (const char *[]){"clang", "--target=aarch64-linux-gnu", "-std=gnu11", "-O2", "-static",
                            "-fno-math-errno", NULL},
-          BEYOND, HALF);
+          CLANG_SEED, "aarch64/the_same_bits_by_clang");
 }
 
 /* Tiles of 8-bit integers: widened, and by each instruction that there may be. */

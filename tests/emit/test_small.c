@@ -14,7 +14,9 @@
 #include "tests/support/collection.h"
 #include "tests/support/random_graph.h"
 
-enum { USUAL_COUNT = 3, USUAL_SEED = 1, PATH_ROOM = 512 };
+#define COUNT "EIGENTENSOR_SMALL_COUNT"
+
+enum { COUNT_HERE = 3, USUAL_COUNT = 200, USUAL_SEED = 1, PATH_ROOM = 512 };
 
 struct build {
     struct scratch scratch;
@@ -36,7 +38,7 @@ static void collect_all(struct build *build) {
     collect_stored(&build->collection);
     collect_narrow(&build->collection);
     uint64_t seed = number_from_environment("EIGENTENSOR_SEED", USUAL_SEED);
-    uint64_t count = number_from_environment("EIGENTENSOR_SMALL_COUNT", USUAL_COUNT);
+    uint64_t count = number_from_environment(COUNT, COUNT_HERE);
     for (uint64_t i = 0; i < count && build->collection.count < MOST_COLLECTED; i++)
         collect_random(&build->collection, seed + i);
 }
@@ -136,7 +138,7 @@ struct board {
     {                                                                                              \
         CROSS, "-std=gnu11", level, "-mcpu=" core, "-mthumb", "--specs=rdimon.specs",              \
             "-nostartfiles", "-DMEASURES_STACK", "-Ttests/emit/collection/cortex_m.ld",            \
-            "tests/emit/collection/cortex_m.c", __VA_ARGS__                                        \
+            __VA_ARGS__                                                                            \
     }
 #define ON_MACHINE(emulator, ...)                                                                  \
     { emulator, "-nographic", "-semihosting-config", "enable=on,target=native", "-M", __VA_ARGS__ }
@@ -197,20 +199,27 @@ static void run_on(const struct board *board, const char *program) {
     run[count++] = "-kernel";
     run[count++] = program;
     run[count] = NULL;
-    expect_success(run);
+    expect_same_bits(run, COUNT, "small/boards");
+}
+
+static void begin_for(struct build *build, const struct board *board) {
+    begin(build, board->target);
+    build->collection.weights_form = WEIGHTS_ARRAY;
+    build->collection.in_units = true;
+    if (strcmp(board->compiler[0], CROSS) == 0)
+        build->collection.start = "tests/emit/collection/cortex_m.c";
 }
 
 /* A board has room for so many graphs, so that there may be several programs. */
 static void expect_bits_on(const struct board *board) {
     enum { MOST_ON_A_BOARD = 50 };
     const uint64_t seed = number_from_environment("EIGENTENSOR_SEED", USUAL_SEED);
-    const uint64_t count = number_from_environment("EIGENTENSOR_SMALL_COUNT", USUAL_COUNT);
+    const uint64_t count = number_from_environment(COUNT, USUAL_COUNT);
     int done = 0;
     need_tools(board->compiler[0], board->emulator[0]);
     for (uint64_t first = 0; first < count; first += MOST_ON_A_BOARD) {
         struct build build;
-        begin(&build, board->target);
-        build.collection.weights_form = WEIGHTS_ARRAY;
+        begin_for(&build, board);
         if (first == 0) {
             collect_stored(&build.collection);
             collect_narrow(&build.collection);
@@ -227,17 +236,16 @@ static void expect_bits_on(const struct board *board) {
 
 /* As C++, for which newlib's headers define some words of C, too. */
 Test(small, cplusplus_on_a_core, .timeout = 300) {
-    static const struct board board = {
-        "cortex-m4 (C++20)",
-        "cortex-m4",
-        {CROSS, "-x", "c++", "-std=c++20", "-fno-exceptions", "-O2", WARNINGS, "-mcpu=cortex-m4",
-         "-mthumb", HARD, "--specs=rdimon.specs", "-nostartfiles",
-         "-Ttests/emit/collection/cortex_m.ld", "tests/emit/collection/cortex_m.c"},
-        ON_MACHINE(EMULATOR, "mps2-an386")};
+    static const struct board board = {"cortex-m4 (C++20)",
+                                       "cortex-m4",
+                                       {CROSS, "-x", "c++", "-std=c++20", "-fno-exceptions", "-O2",
+                                        WARNINGS, "-mcpu=cortex-m4", "-mthumb", HARD,
+                                        "--specs=rdimon.specs", "-nostartfiles",
+                                        "-Ttests/emit/collection/cortex_m.ld"},
+                                       ON_MACHINE(EMULATOR, "mps2-an386")};
     need_tools(board.compiler[0], board.emulator[0]);
     struct build build;
-    begin(&build, board.target);
-    build.collection.weights_form = WEIGHTS_ARRAY;
+    begin_for(&build, &board);
     build.collection.static_arena = true;
     collect_stored(&build.collection);
     collect_narrow(&build.collection);

@@ -11,6 +11,7 @@
 #include "compiler/import/model_file.h"
 #include "runtime/backend/process.h"
 #include "tests/support/narrow_graphs.h"
+#include "tests/support/one_unit.h"
 #include "tests/support/random_graph.h"
 #include "tests/support/trial.h"
 
@@ -18,14 +19,28 @@ enum { PATH_ROOM = 512, STORED_SEED = 1 };
 
 /* ---- Commands ---- */
 
-void expect_success(const char *const *arguments) {
+/* Why the command did not end with 0, for a message; NULL: it did. */
+static const char *failure_of(const char *const *arguments) {
+    static char failure[1 << 14];
     struct et_error error = {0};
     struct text said = {0};
-    int status;
-    cr_assert(process_run(arguments, &said, &status, &error), "%s", error.message);
-    cr_assert_eq(status, 0, "%s: exit status %d\n%s", arguments[0], status,
-                 said.bytes ? said.bytes : "");
+    int status = 0;
+    const bool ran = process_run(arguments, &said, &status, &error);
+    snprintf(failure, sizeof failure, "%s: %s, exit status %d\n%s", arguments[0], error.message,
+             status, said.bytes ? said.bytes : "");
     text_free(&said);
+    return ran && status == 0 ? NULL : failure;
+}
+
+void expect_success(const char *const *arguments) {
+    const char *failure = failure_of(arguments);
+    cr_assert_null(failure, "%s", failure);
+}
+
+void expect_same_bits(const char *const *arguments, const char *count, const char *filter) {
+    const char *failure = failure_of(arguments);
+    cr_assert_null(failure, "%sAgain, seed_N alone: EIGENTENSOR_SEED=N %s=1 make test F='%s'",
+                   failure, count, filter);
 }
 
 static bool succeeds(const char *const *arguments) {
@@ -45,10 +60,8 @@ static void join(const char **arguments, const char *const *command, const char 
     *arguments = NULL;
 }
 
-enum { MOST_OPTIONS = 32 };
-
 bool can_build_for(const char *folder, const char *const *compiler, const char *emulator) {
-    const char *arguments[MOST_OPTIONS];
+    const char *arguments[MOST_BUILD_WORDS];
     char source[PATH_ROOM], program[PATH_ROOM];
     snprintf(source, sizeof source, "%s/nothing.c", folder);
     snprintf(program, sizeof program, "%s/nothing", folder);
@@ -139,9 +152,9 @@ static void add_row(struct collection *collection, const char *name, const struc
     text_add(table, "}},\n");
 }
 
-/* Takes the graph. */
+/* Takes the graph. `unit`: what gets its text; NULL: it is compiled by itself. */
 static void collect(struct collection *collection, const char *name, struct graph *graph,
-                    uint64_t seed) {
+                    uint64_t seed, struct text *unit) {
     static const struct mode mode = {.name = "emitted", .cc = "gcc"};
     struct et_error error = {0};
     struct trial trial;
@@ -158,7 +171,10 @@ static void collect(struct collection *collection, const char *name, struct grap
     cr_assert(compiled, "%s: %s", name, error.message);
     snprintf(file, sizeof file, "%s.c", name);
     write_text(collection, file, compiled->source);
-    add_source(collection, file);
+    if (unit)
+        one_unit_add(unit, name, compiled->source);
+    else
+        add_source(collection, file);
     collection->count++;
     if (compiled->assembly) {
         snprintf(file, sizeof file, "%s.S", name);
@@ -191,7 +207,7 @@ void collect_stored(struct collection *collection) {
         struct graph *graph =
             model_load(models[i].file, NULL, &options, &collection->weights[i], &error);
         cr_assert(graph, "%s", error.message);
-        collect(collection, models[i].name, graph, STORED_SEED);
+        collect(collection, models[i].name, graph, STORED_SEED, NULL);
     }
 }
 
@@ -224,8 +240,15 @@ void collect_narrow(struct collection *collection) {
         struct graph *graph = makers[i].make(tensor_context_new(makers[i].name), &error);
         cr_assert(graph, "%s: %s", makers[i].name, error.message);
         fill_weights(collection, graph);
-        collect(collection, makers[i].name, graph, STORED_SEED);
+        collect(collection, makers[i].name, graph, STORED_SEED, NULL);
     }
+}
+
+/* Most take little room, since their time is the compiler's; every fourth is built as all else. */
+static const char *const unit_level[UNITS] = {NULL, "-Os"};
+
+static struct text *unit_of(struct collection *collection, uint64_t seed) {
+    return collection->in_units ? &collection->units[seed % 4 != 0] : NULL;
 }
 
 void collect_random(struct collection *collection, uint64_t seed) {
@@ -234,7 +257,7 @@ void collect_random(struct collection *collection, uint64_t seed) {
     struct graph *graph = random_graph(seed, &error);
     cr_assert(graph, "seed %" PRIu64 ": %s", seed, error.message);
     snprintf(name, sizeof name, "seed_%" PRIu64, seed);
-    collect(collection, name, graph, seed);
+    collect(collection, name, graph, seed, unit_of(collection, seed));
 }
 
 /* ---- The program ---- */
@@ -247,22 +270,53 @@ static void write_table(const struct collection *collection) {
     text_free(&header);
 }
 
+/* Runs the compiler. Messages are added to `said`. */
+static int compile_files(const char *const *command, const char *const *files, struct text *said) {
+    const char *arguments[2 * MOST_COLLECTED + 8 + MOST_BUILD_WORDS];
+    struct et_error error = {0};
+    int status = 0;
+    join(arguments, command, files);
+    cr_assert(process_run(arguments, said, &status, &error), "%s", error.message);
+    return status;
+}
+
+/* unit_PLACE.o; gives the exit status. */
+static int build_unit(const struct collection *collection, int place, const char *const *command,
+                      char *object, struct text *said) {
+    char name[64], source[PATH_ROOM];
+    snprintf(name, sizeof name, "unit_%d.c", place);
+    write_text(collection, name, collection->units[place].bytes);
+    snprintf(source, sizeof source, "%s/%s", collection->folder, name);
+    snprintf(object, PATH_ROOM, "%s/unit_%d.o", collection->folder, place);
+    const char *const files[] = {"-DONE_VERSION", "-I.", "-I",   collection->folder, "-c",
+                                 source,          "-o",  object, unit_level[place],  NULL};
+    return compile_files(command, files, said);
+}
+
 int collection_build(const struct collection *collection, const char *const *command,
                      const char *program, struct text *said) {
-    const char *files[2 * MOST_COLLECTED + 8], *arguments[2 * MOST_COLLECTED + 8 + MOST_OPTIONS];
-    struct et_error error = {0};
+    const char *files[2 * MOST_COLLECTED + 8];
+    char objects[UNITS][PATH_ROOM];
     int count = 0, status = 0;
     write_table(collection);
     files[count++] = collection->main ? collection->main : "tests/emit/collection/main.c";
+    if (collection->start)
+        files[count++] = collection->start;
     for (int i = 0; i < collection->source_count; i++)
         files[count++] = collection->sources[i];
+    for (int i = 0; i < UNITS && status == 0; i++) {
+        if (!collection->units[i].length)
+            continue;
+        status = build_unit(collection, i, command, objects[i], said);
+        files[count++] = objects[i];
+    }
+    if (status)
+        return status;
     const char *const last[] = {
         "-I.", "-I", collection->folder, "-o", program, collection->main ? NULL : "-lm", NULL};
     for (size_t i = 0; i < sizeof last / sizeof *last; i++)
         files[count++] = last[i];
-    join(arguments, command, files);
-    cr_assert(process_run(arguments, said, &status, &error), "%s", error.message);
-    return status;
+    return compile_files(command, files, said);
 }
 
 void collection_end(struct collection *collection) {
@@ -270,6 +324,8 @@ void collection_end(struct collection *collection) {
         free(collection->sources[i]);
     text_free(&collection->includes);
     text_free(&collection->table);
+    for (int i = 0; i < UNITS; i++)
+        text_free(&collection->units[i]);
     for (int i = 0; i < STORED_COUNT; i++)
         weights_free(collection->weights[i]);
     arena_free(&collection->arena);

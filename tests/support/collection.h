@@ -8,13 +8,15 @@
 #include "compiler/store/store.h"
 #include "compiler/target/target.h"
 
-enum { MOST_COLLECTED = 1000, STORED_COUNT = 3 };
+enum { MOST_COLLECTED = 1000, STORED_COUNT = 3, UNITS = 2, MOST_BUILD_WORDS = 32 };
 
 /* Graphs in a folder, and what the program has to say of them. */
 struct collection {
     const char *folder;             /* the caller's */
     const struct target *target;    /* compiled for; NULL: each graph takes the next */
     const char *main;               /* NULL: tests/emit/collection/main.c, with the C library */
+    const char *start;              /* a file that goes with it; NULL: none */
+    bool in_units;                  /* random graphs are compiled together: unit_of says how */
     enum weights_form weights_form; /* of all graphs */
     bool static_arena;
     bool big_endian; /* the machines it is compiled for */
@@ -22,6 +24,7 @@ struct collection {
     char *sources[2 * MOST_COLLECTED]; /* paths, of which these are so many: */
     int source_count;
     struct text includes, table; /* includes: and functions */
+    struct text units[UNITS];    /* C that includes random graphs */
     struct weights *weights[STORED_COUNT];
     struct arena arena; /* of other weights */
 };
@@ -42,6 +45,9 @@ void report_machine(const char *machine, int graphs);
 
 /* Runs a command, which must succeed. */
 void expect_success(const char *const *arguments);
+/* The same of a program that was built of a collection. A failure tells how it is run again with
+ * one random graph: with their count in that environment variable, by the tests of the filter. */
+void expect_same_bits(const char *const *arguments, const char *count, const char *filter);
 /* Whether a program that does nothing can be built and run by these, the second NULL: by itself. */
 bool can_build_for(const char *folder, const char *const *compiler, const char *emulator);
 
