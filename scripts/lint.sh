@@ -32,9 +32,9 @@ formatted() {
 }
 
 # The sources that clang looks at. Templates are seen where they are included; what
-# tests/emit/collection and examples/ include is written by their tests.
+# tests/emit/collection, examples/ and bench/boards include is written by those that run them.
 sources() {
-    elsewhere='^templates/\|^examples/\|^tests/examples/\|^tests/emit/collection/'
+    elsewhere='^templates/\|^examples/\|^tests/examples/\|^tests/emit/collection/\|^bench/boards/'
     c_files | grep '\.c$' | grep -v "$elsewhere"
 }
 vectors='_avx[0-9a-z]*\.c$\|_dotprod\.c$\|_i8mm\.c$'

@@ -14,8 +14,8 @@ from pathlib import Path
 
 TOPS = ("bench", "compiler", "models", "runtime", "server", "templates", "tests")
 SUFFIXES = (".c", ".h", ".def")
-# Included by name alone: written by the build, or by the compiler beside the program that needs it.
-MADE = ("files.def", "model.h", "onnx.pb-c.h")
+# Included by name alone: written by the build, or by a compiler beside the program that needs it.
+MADE = ("bknn_mnist.h", "files.def", "model.h", "onnx.pb-c.h")
 # Where a tag has one meaning.
 TAGGED = ("compiler", "runtime", "server", "templates")
 TWICE = ("et_error",)  # the public header stands alone, so base.h has the same lines, guarded
