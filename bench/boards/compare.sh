@@ -133,6 +133,6 @@ theirs portable -O2
 of_theirs=$(right BakeNN)
 cat <<END
 
-Of the first 1,000 test images we get $of_ours right, and BakeNN $of_theirs: counted on this machine,
-by programs whose outputs are those of the boards.
+Of the first 1,000 test images we get $of_ours right, and BakeNN $of_theirs:
+counted on this machine, by programs whose outputs are those of the boards.
 END
