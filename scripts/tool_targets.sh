@@ -8,7 +8,7 @@ export BUILD="$1" EIGENTENSOR_AARCH64_COUNT="${2:-100}"
 said=$(mktemp)
 trap 'rm -f "$said"' EXIT
 
-triplets='aarch64-linux-gnu'
+triplets='aarch64-linux-gnu riscv64-linux-gnu i686-linux-gnu'
 for triplet in $triplets; do
     EIGENTENSOR_TRIPLET=$triplet tests/modes/test_aarch64.sh >>"$said" 2>&1 ||
         { tail -n 40 "$said" >&2 && exit 1; }
@@ -35,9 +35,8 @@ cat <<'END'
 
 The sources compile for machines with addresses of 32 bits, too. On armhf the command gave the
 digests of both MNIST models by the interpreter, and by gcc that of the float32 one; no random
-graphs were tried there, and on i686 and RISC-V it has not been run yet. Libtcc is left out for
-these (for i686 it computes by the x87, whose bits are others). A machine must have its lowest byte
-first.
+graphs were tried there. Libtcc is left out for these and for RISC-V (for i686 it computes by the
+x87, whose bits are others). A machine must have its lowest byte first.
 
 **macOS** is not supported, and nothing here was tried there. Besides argp, which is inside
 (`templates/libc/argp.h`), these ask for Linux or for ELF, and would need a second form: pages of
