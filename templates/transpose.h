@@ -9,7 +9,7 @@
 #include "templates/tile.h"
 
 //: section f32_transpose needs vector tile_loops
-//: names transpose_square
+//: names transpose_square transpose_squares
 // As many rows and columns as a vector has lanes. Pairs of rows exchange elements, then pairs of
 // elements, then quarters of vectors, and so on. (Without a mask, of all, g++ 12 warns of its own
 // headers.)
@@ -91,26 +91,45 @@ static inline void transpose_square(float *to, ptrdiff_t to_row, const float *fr
     }
 }
 #endif
+#if VECTOR_BITS
+// All squares; a square of rows behind a square of rows, or, of what lies in one piece and goes
+// into few lines of memory, of columns behind columns. Those are read once before, a line behind
+// the other: so memory sends the next ones in time, which it does not where rows lie apart.
+static inline void transpose_squares(float *restrict to, ptrdiff_t to_row,
+                                     const float *restrict from, ptrdiff_t from_column,
+                                     ptrdiff_t rows, ptrdiff_t columns) {
+    enum { LINE = 16, MOST = 4096, SIDE = VECTOR_LANES };
+    if (from_column != rows || rows * to_row > MOST) {
+        for (ptrdiff_t row = 0; row < rows; row += SIDE)
+            for (ptrdiff_t column = 0; column < columns; column += SIDE)
+                transpose_square(to + row * to_row + column, to_row,
+                                 from + column * from_column + row, from_column);
+        return;
+    }
+    for (ptrdiff_t column = 0; column < columns; column += SIDE) {
+        const float *lines = from + column * from_column;
+        for (ptrdiff_t i = 0; i < SIDE * from_column; i += LINE)
+            (void)*(const volatile float *)&lines[i];
+        for (ptrdiff_t row = 0; row < rows; row += SIDE)
+            transpose_square(to + row * to_row + column, to_row, lines + row, from_column);
+    }
+}
+#endif
+
 // to[row * to_row + column] = from[column * from_column + row]; the two are apart.
 static __attribute__((noinline, unused)) void f32_transpose(float *restrict to, ptrdiff_t to_row,
                                                             const float *restrict from,
                                                             ptrdiff_t from_column, ptrdiff_t rows,
                                                             ptrdiff_t columns) {
-    ptrdiff_t row = 0;
+    ptrdiff_t whole_rows = 0, whole_columns = 0;
 #if VECTOR_BITS
     __asm__("" : "+r"(rows), "+r"(columns)); // known ones make gcc warn of loops that never begin
-    for (; row + VECTOR_LANES <= rows; row += VECTOR_LANES) {
-        ptrdiff_t column = 0;
-        for (; column + VECTOR_LANES <= columns; column += VECTOR_LANES)
-            transpose_square(to + row * to_row + column, to_row, from + column * from_column + row,
-                             from_column);
-        for (; column < columns; column++)
-            for (int i = 0; i < VECTOR_LANES; i++)
-                to[(row + i) * to_row + column] = from[column * from_column + row + i];
-    }
+    whole_rows = rows - rows % VECTOR_LANES;
+    whole_columns = columns - columns % VECTOR_LANES;
+    transpose_squares(to, to_row, from, from_column, whole_rows, whole_columns);
 #endif
-    for (; row < rows; row++)
-        for (ptrdiff_t column = 0; column < columns; column++)
+    for (ptrdiff_t row = 0; row < rows; row++)
+        for (ptrdiff_t column = row < whole_rows ? whole_columns : 0; column < columns; column++)
             to[row * to_row + column] = from[column * from_column + row];
 }
 

@@ -233,9 +233,11 @@ static void check_steps(int index, const struct target *target, long rows, long 
 static void check_turned(int index, const struct target *target) {
     const struct subject *subject = &subjects[index];
     for (int round = 0; round < 40; round++) {
-        long rows = 1 + random_below(70), columns = 1 + random_below(70);
+        const bool whole = round % 4 == 0; /* squares alone, in one piece */
+        long rows = whole ? 16 * (1 + random_below(4)) : 1 + random_below(70);
+        long columns = 1 + random_below(70);
         struct tensor along = {subject->result, columns + random_below(3), 1, rooms[0]};
-        struct tensor across = {subject->result, 1, rows + random_below(3), rooms[1]};
+        struct tensor across = {subject->result, 1, rows + (whole ? 0 : random_below(3)), rooms[1]};
         bool swaps = random_below(2);
         struct tensor t[4] = {swaps ? across : along, swaps ? along : across};
         t[0].room = rooms[0];
