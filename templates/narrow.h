@@ -49,7 +49,7 @@ static inline __m128i narrow_words(const float *from, float most, int nearest) {
     }
     return _mm_packs_epi32(half[0], half[1]);
 }
-#elif VECTOR_BITS == 128
+#elif VECTOR_BITS == 128 && !defined __riscv_v
 #include <arm_neon.h>
 #define NARROW_NEON
 static inline int16x8_t narrow_words(const float *from, float most, int nearest) {

@@ -17,8 +17,8 @@
 //: macros ROUND_OF_FLOATS
 // Who knows that the math library is right may define ROUND_OF_LIBRARY; ROUND_BY_SUMS is for tests.
 #if defined ROUND_BY_SUMS
-#elif defined ROUND_OF_LIBRARY || VECTOR_BITS || defined __SSE4_1__ || defined __wasm__ ||         \
-    defined __ARM_FEATURE_DIRECTED_ROUNDING
+#elif defined ROUND_OF_LIBRARY || (VECTOR_BITS && !defined __riscv_v) || defined __SSE4_1__ ||     \
+    defined __wasm__ || defined __ARM_FEATURE_DIRECTED_ROUNDING
 #define ROUND_OF_FLOATS
 #endif
 

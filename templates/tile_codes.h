@@ -26,7 +26,7 @@ struct coded_walk {
 };
 
 //: section code_vectors needs vector
-//: names code_bytes code_bytes_load code_low code_high code_whole code_values
+//: names code_bytes code_byte_lanes code_bytes_load code_low code_high code_whole code_values
 // As many neighbouring bytes as a vector has lanes; what the codes in them stand for before the
 // scale, less a number that the values were made for. (Without a mask, of all, g++ 12 warns of its
 // own headers.)
@@ -65,6 +65,26 @@ static inline vector code_high(code_bytes x, vector values) {
 }
 static inline vector code_whole(code_bytes x, vector less) {
     return _mm256_cvtepi32_ps(x) - less;
+}
+#elif defined __riscv_v
+typedef uint32_t code_bytes __attribute__((vector_size(16)));
+typedef uint8_t code_byte_lanes __attribute__((vector_size(4)));
+static inline code_bytes code_bytes_load(const uint8_t *from) {
+    code_byte_lanes four;
+    memcpy(&four, from, sizeof four);
+    return __builtin_convertvector(four, code_bytes);
+}
+static inline vector code_values(float less) {
+    return vector_of(less);
+}
+static inline vector code_low(code_bytes x, vector values) {
+    return __builtin_convertvector(x & 15, vector) - values;
+}
+static inline vector code_high(code_bytes x, vector values) {
+    return __builtin_convertvector(x >> 4, vector) - values;
+}
+static inline vector code_whole(code_bytes x, vector less) {
+    return __builtin_convertvector(x, vector) - less;
 }
 #elif VECTOR_BITS == 128
 typedef uint32x4_t code_bytes;

@@ -19,7 +19,8 @@
 
 //: section dot_products needs vector_bits
 //: names DOT_LANES DOT_REGISTERS DOT_ACCUMULATORS DOT_FREE dot_sums dot_row dot_element
-//: names dot_bytes dot_load dot_store dot_zero dot_four dot_row_of dot_element_of dot_add
+//: names dot_bytes dot_elements dot_quads dot_load dot_store dot_zero dot_four
+//: names dot_row_of dot_element_of dot_add
 //: names dot_add_excess dot_subtract
 //: macros DOT_X86 DOT_BITS DOT_SUM DOT_EXCESS
 // As many neighbouring int32 as a register holds, each the sum of products of four uint8 of an
@@ -104,6 +105,39 @@ static inline dot_sums dot_add(dot_sums sums, dot_element x, dot_row y) {
     return (dot_sums)DOT_X86(add_epi32)(DOT_X86(add_epi32)((dot_bytes)sums, even), odd);
 }
 #endif
+#elif defined __riscv_v
+// An int32 by a number is one instruction, for pairs of registers, too: bytes are widened to that.
+typedef uint32_t dot_sums __attribute__((vector_size(32)));
+typedef uint32_t dot_elements __attribute__((vector_size(32), aligned(4), may_alias));
+typedef int32_t dot_quads __attribute__((vector_size(32)));
+enum { DOT_LANES = 8, DOT_REGISTERS = 16, DOT_ACCUMULATORS = 8, DOT_FREE = 12 }; // pairs
+typedef const int8_t *dot_row;
+typedef const uint8_t *dot_element;
+static inline dot_sums dot_load(const int32_t *from) {
+    return *(const dot_elements *)from;
+}
+static inline void dot_store(int32_t *to, dot_sums x) {
+    *(dot_elements *)to = x;
+}
+static inline dot_sums dot_zero(void) {
+    const dot_sums zero = {0, 0, 0, 0, 0, 0, 0, 0};
+    return zero;
+}
+static inline dot_row dot_row_of(const int8_t *from) {
+    return from;
+}
+static inline dot_element dot_element_of(const uint8_t *from) {
+    return from;
+}
+static inline dot_sums dot_add(dot_sums sums, dot_element x, dot_row y) {
+    dot_sums all;
+    memcpy(&all, y, sizeof all);
+    sums += (dot_sums)((dot_quads)(all << 24) >> 24) * (uint32_t)x[0];
+    sums += (dot_sums)((dot_quads)(all << 16) >> 24) * (uint32_t)x[1];
+    sums += (dot_sums)((dot_quads)(all << 8) >> 24) * (uint32_t)x[2];
+    sums += (dot_sums)((dot_quads)all >> 24) * (uint32_t)x[3];
+    return sums;
+}
 #elif VECTOR_BITS == 128
 #include <arm_neon.h>
 typedef int32x4_t dot_sums;

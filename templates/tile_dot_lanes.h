@@ -15,7 +15,7 @@
 #include "templates/tile_dot_quads.h"
 
 //: section lane_products needs dot_products
-//: names lane_element lane_row lane_element_of lane_row_of lane_add
+//: names lane_naturals lane_integers lane_element lane_row lane_element_of lane_row_of lane_add
 // DOT_LANES neighbouring bytes, one in each lane, and the sums of their products.
 #if VECTOR_BITS == 512
 typedef dot_bytes lane_element, lane_row;
@@ -48,6 +48,20 @@ static inline lane_row lane_row_of(const int8_t *from) {
     const dot_bytes high = _mm_unpacklo_epi8(zero, _mm_cvtsi32_si128(four));
     return _mm_srai_epi32(_mm_unpacklo_epi16(zero, high), 24);
 }
+#elif defined __riscv_v
+typedef uint8_t lane_naturals __attribute__((vector_size(8)));
+typedef int8_t lane_integers __attribute__((vector_size(8)));
+typedef dot_sums lane_element, lane_row;
+static inline lane_element lane_element_of(const uint8_t *from) {
+    lane_naturals bytes;
+    memcpy(&bytes, from, sizeof bytes);
+    return __builtin_convertvector(bytes, dot_sums);
+}
+static inline lane_row lane_row_of(const int8_t *from) {
+    lane_integers bytes;
+    memcpy(&bytes, from, sizeof bytes);
+    return __builtin_convertvector(bytes, dot_sums);
+}
 #elif VECTOR_BITS == 128
 typedef int32x4_t lane_element, lane_row;
 static inline lane_element lane_element_of(const uint8_t *from) {
@@ -77,6 +91,8 @@ static inline dot_sums lane_add(dot_sums sums, lane_element x, lane_row y) {
     return (dot_sums)DOT_SUM((dot_bytes)sums, x, y);
 #elif defined DOT_X86
     return (dot_sums)DOT_X86(add_epi32)((dot_bytes)sums, DOT_X86(madd_epi16)(x, y));
+#elif defined __riscv_v
+    return sums + x * y;
 #elif VECTOR_BITS == 128
     return vmlaq_s32(sums, x, y);
 #else

@@ -73,6 +73,24 @@ static inline void transpose_square(float *to, ptrdiff_t to_row, const float *fr
         vector_store(to + (4 + i) * to_row, _mm256_permute2f128_ps(x[i], x[4 + i], 0x31));
     }
 }
+#elif defined __riscv_v
+static inline void transpose_square(float *to, ptrdiff_t to_row, const float *from,
+                                    ptrdiff_t from_column) {
+    vector y[4];
+    TILE_UNROLL
+    for (int i = 0; i < 4; i += 2) {
+        const vector a = vector_load(from + i * from_column);
+        const vector b = vector_load(from + (i + 1) * from_column);
+        y[i] = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+        y[i + 1] = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    }
+    TILE_UNROLL
+    for (int i = 0; i < 2; i++) {
+        vector_store(to + 2 * i * to_row, __builtin_shufflevector(y[i], y[2 + i], 0, 1, 4, 5));
+        vector_store(to + (2 * i + 1) * to_row,
+                     __builtin_shufflevector(y[i], y[2 + i], 2, 3, 6, 7));
+    }
+}
 #elif VECTOR_BITS == 128
 static inline void transpose_square(float *to, ptrdiff_t to_row, const float *from,
                                     ptrdiff_t from_column) {

@@ -16,6 +16,8 @@
 #define VECTOR_BITS 256
 #elif defined __aarch64__ && defined __ARM_NEON
 #define VECTOR_BITS 128
+#elif defined __riscv_v // at least
+#define VECTOR_BITS 128
 #else
 #define VECTOR_BITS 0
 #endif

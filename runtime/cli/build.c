@@ -31,7 +31,7 @@ static const struct argp_option options[] = {
      "The C compiler: gcc (the default), clang, or a path; \"ccache gcc\" works too. With "
      "--target the default is the machine's: clang and lld for wasm32, arm-none-eabi-gcc for "
      "Cortex-M, riscv64-unknown-elf-gcc for riscv32, arm-linux-gnueabihf-gcc for armv7, "
-     "riscv64-linux-gnu-gcc, aarch64-linux-gnu-gcc",
+     "riscv64-linux-gnu-gcc, aarch64-linux-gnu-gcc, clang for riscv64-v",
      0},
     {"cflags", 'f', "FLAGS", 0,
      "Flags for it, after ours; -march=x86-64-v3 instead of -march=native makes a program for "

@@ -74,6 +74,11 @@ object generic env gcc
 object aarch64 qemu-aarch64 aarch64-linux-gnu-gcc -static
 object armv7 qemu-arm arm-linux-gnueabihf-gcc -static
 object riscv64 qemu-riscv64 riscv64-linux-gnu-gcc -static
+# The C library for clang, whose own vectors QEMU may not run (tests/emit/test_cross.c).
+cflags='--sysroot=/usr/riscv64-linux-gnu -fno-vectorize'
+object riscv64-v 'qemu-riscv64 -cpu rv64,v=true,vext_spec=v1.0,vlen=256' \
+    riscv64-linux-gnu-gcc -static
+cflags=
 cortex cortex-m3 mps2-an385 soft
 cflags=-Os
 cortex cortex-m4 mps2-an386 hard

@@ -96,6 +96,8 @@ static inline float f32_canonical(float x) {
 #define VECTOR_BITS 256
 #elif defined __aarch64__ && defined __ARM_NEON
 #define VECTOR_BITS 128
+#elif defined __riscv_v // at least
+#define VECTOR_BITS 128
 #else
 #define VECTOR_BITS 0
 #endif
@@ -281,6 +283,39 @@ static inline vector vector_fma(vector a, vector b, vector c) {
     return _mm256_fmadd_ps(a, b, c);
 }
 #define VECTOR_HOLD(x) __asm__("" : "+v"(x))
+#elif defined __riscv_v
+// Types of RVV's own have no size, and fill no arrays: these are the compiler's, of which it makes
+// the same instructions.
+typedef float vector __attribute__((vector_size(16)));
+typedef float vector_elements __attribute__((vector_size(16), aligned(4), may_alias));
+enum { VECTOR_LANES = 4, TILE_REGISTERS = 32, TILE_ACCUMULATORS = 24 };
+static inline vector vector_load(const float *from) {
+    return *(const vector_elements *)from;
+}
+static inline void vector_store(float *to, vector x) {
+    *(vector_elements *)to = x;
+}
+static inline vector vector_of(float x) {
+    const vector all = {x, x, x, x};
+    return all;
+}
+#ifdef __clang__
+#if __has_builtin(__builtin_elementwise_fma) // since clang 17
+#define VECTOR_FMA __builtin_elementwise_fma
+#endif
+#endif
+static inline vector vector_fma(vector a, vector b, vector c) {
+#ifdef VECTOR_FMA
+    return VECTOR_FMA(a, b, c);
+#else
+    c[0] = f32_fma(a[0], b[0], c[0]);
+    c[1] = f32_fma(a[1], b[1], c[1]);
+    c[2] = f32_fma(a[2], b[2], c[2]);
+    c[3] = f32_fma(a[3], b[3], c[3]);
+    return c;
+#endif
+}
+#define VECTOR_HOLD(x) (void)(x)
 #elif VECTOR_BITS == 128
 #include <arm_neon.h>
 typedef float32x4_t vector;
@@ -437,7 +472,7 @@ enum { TILE_LINE = 16 }; // elements of a line of memory
                      :                                                                             \
                      : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",   \
                        "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15")
-#elif VECTOR_BITS == 128
+#elif VECTOR_BITS == 128 // of NEON and RVV
 #define TILE_SEPARATE                                                                              \
     __asm__ volatile(""                                                                            \
                      :                                                                             \

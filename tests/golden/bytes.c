@@ -50,6 +50,8 @@
 #define VECTOR_BITS 256
 #elif defined __aarch64__ && defined __ARM_NEON
 #define VECTOR_BITS 128
+#elif defined __riscv_v // at least
+#define VECTOR_BITS 128
 #else
 #define VECTOR_BITS 0
 #endif
@@ -89,7 +91,7 @@ static inline __m128i narrow_words(const float *from, float most, int nearest) {
     }
     return _mm_packs_epi32(half[0], half[1]);
 }
-#elif VECTOR_BITS == 128
+#elif VECTOR_BITS == 128 && !defined __riscv_v
 #include <arm_neon.h>
 #define NARROW_NEON
 static inline int16x8_t narrow_words(const float *from, float most, int nearest) {
@@ -126,8 +128,8 @@ static inline uint8_t f32_to_u8(float x) {
 
 // Who knows that the math library is right may define ROUND_OF_LIBRARY; ROUND_BY_SUMS is for tests.
 #if defined ROUND_BY_SUMS
-#elif defined ROUND_OF_LIBRARY || VECTOR_BITS || defined __SSE4_1__ || defined __wasm__ ||         \
-    defined __ARM_FEATURE_DIRECTED_ROUNDING
+#elif defined ROUND_OF_LIBRARY || (VECTOR_BITS && !defined __riscv_v) || defined __SSE4_1__ ||     \
+    defined __wasm__ || defined __ARM_FEATURE_DIRECTED_ROUNDING
 #define ROUND_OF_FLOATS
 #endif
 
@@ -265,6 +267,39 @@ static inline dot_sums dot_add(dot_sums sums, dot_element x, dot_row y) {
     return (dot_sums)DOT_X86(add_epi32)(DOT_X86(add_epi32)((dot_bytes)sums, even), odd);
 }
 #endif
+#elif defined __riscv_v
+// An int32 by a number is one instruction, for pairs of registers, too: bytes are widened to that.
+typedef uint32_t dot_sums __attribute__((vector_size(32)));
+typedef uint32_t dot_elements __attribute__((vector_size(32), aligned(4), may_alias));
+typedef int32_t dot_quads __attribute__((vector_size(32)));
+enum { DOT_LANES = 8, DOT_REGISTERS = 16, DOT_ACCUMULATORS = 8, DOT_FREE = 12 }; // pairs
+typedef const int8_t *dot_row;
+typedef const uint8_t *dot_element;
+static inline dot_sums dot_load(const int32_t *from) {
+    return *(const dot_elements *)from;
+}
+static inline void dot_store(int32_t *to, dot_sums x) {
+    *(dot_elements *)to = x;
+}
+static inline dot_sums dot_zero(void) {
+    const dot_sums zero = {0, 0, 0, 0, 0, 0, 0, 0};
+    return zero;
+}
+static inline dot_row dot_row_of(const int8_t *from) {
+    return from;
+}
+static inline dot_element dot_element_of(const uint8_t *from) {
+    return from;
+}
+static inline dot_sums dot_add(dot_sums sums, dot_element x, dot_row y) {
+    dot_sums all;
+    memcpy(&all, y, sizeof all);
+    sums += (dot_sums)((dot_quads)(all << 24) >> 24) * (uint32_t)x[0];
+    sums += (dot_sums)((dot_quads)(all << 16) >> 24) * (uint32_t)x[1];
+    sums += (dot_sums)((dot_quads)(all << 8) >> 24) * (uint32_t)x[2];
+    sums += (dot_sums)((dot_quads)all >> 24) * (uint32_t)x[3];
+    return sums;
+}
 #elif VECTOR_BITS == 128
 #include <arm_neon.h>
 typedef int32x4_t dot_sums;
@@ -421,7 +456,7 @@ enum { TILE_LINE = 16 }; // elements of a line of memory
                      :                                                                             \
                      : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",   \
                        "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15")
-#elif VECTOR_BITS == 128
+#elif VECTOR_BITS == 128 // of NEON and RVV
 #define TILE_SEPARATE                                                                              \
     __asm__ volatile(""                                                                            \
                      :                                                                             \

@@ -58,6 +58,8 @@
 #define VECTOR_BITS 256
 #elif defined __aarch64__ && defined __ARM_NEON
 #define VECTOR_BITS 128
+#elif defined __riscv_v // at least
+#define VECTOR_BITS 128
 #else
 #define VECTOR_BITS 0
 #endif
@@ -384,6 +386,56 @@ static inline lanes_vector lanes_join(enum lanes_op op, lanes_vector a, lanes_ve
     return LANES_X86(or_ps)(joined, lanes_unordered(b, b)); // all bits are a NaN
 }
 #endif
+#elif defined __riscv_v
+typedef float lanes_vector __attribute__((vector_size(16)));
+typedef float lanes_elements __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int lanes_nans __attribute__((vector_size(16))); // all bits where one was
+static inline lanes_vector lanes_load(const float *from) {
+    return *(const lanes_elements *)from;
+}
+static inline void lanes_store(float *to, lanes_vector x) {
+    *(lanes_elements *)to = x;
+}
+// Lane by lane, which compilers make instructions for vectors of; masks would become integers.
+static inline lanes_vector lanes_select(lanes_nans second, lanes_vector a, lanes_vector b) {
+    a[0] = second[0] ? b[0] : a[0];
+    a[1] = second[1] ? b[1] : a[1];
+    a[2] = second[2] ? b[2] : a[2];
+    a[3] = second[3] ? b[3] : a[3];
+    return a;
+}
+static inline lanes_vector lanes_choose(enum lanes_op op, lanes_vector a, lanes_vector b) {
+    switch (op) {
+    case LANES_SUM:
+        return a + b;
+    case LANES_PROD:
+        return a * b;
+    case LANES_MAX:
+        return lanes_select(a < b, a, b);
+    default:
+        return lanes_select(b < a, a, b);
+    }
+}
+static inline lanes_nans lanes_meet_none(void) {
+    const lanes_nans none = {0, 0, 0, 0};
+    return none;
+}
+static inline lanes_nans lanes_meet(lanes_nans met, lanes_vector a, lanes_vector b) {
+    return met | (a != a) | (b != b);
+}
+static inline int lanes_met(lanes_nans met) {
+    return (met[0] | met[1] | met[2] | met[3]) != 0;
+}
+static inline lanes_vector lanes_join(enum lanes_op op, lanes_vector a, lanes_vector b) {
+    switch (op) {
+    case LANES_MAX:
+        return lanes_select((a < b) | (b != b), a, b);
+    case LANES_MIN:
+        return lanes_select((b < a) | (b != b), a, b);
+    default:
+        return lanes_choose(op, a, b);
+    }
+}
 #elif VECTOR_BITS == 128
 #include <arm_neon.h>
 typedef float32x4_t lanes_vector, lanes_nans; // NaN where one was
