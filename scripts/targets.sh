@@ -1,6 +1,7 @@
 #!/bin/sh
 # targets.sh BUILD: docs/targets.md, on standard output: MNIST in float32 and quantised, as emitted
-# for each machine without vectors, compiled, and run by QEMU where that has a board.
+# for each machine without vectors and for RISC-V with them, compiled, and run by QEMU where that
+# has a board.
 set -eu
 
 build=$1
@@ -19,8 +20,13 @@ cortex-m4|$arm -mcpu=cortex-m4 -mfloat-abi=hard|mps2-an386|25e6
 cortex-m7|$arm -mcpu=cortex-m7 -mfloat-abi=hard|mps2-an500|25e6
 cortex-m33|$arm -mcpu=cortex-m33 -mfloat-abi=hard||
 cortex-m55|$arm -mcpu=cortex-m55 -mfloat-abi=hard|mps3-an547|32e6
+riscv64|$riscv|virt|
+riscv64-v|tests/support/riscv64_v_clang.sh -mcmodel=medany -fno-math-errno|virt|
 END
 }
+
+# What links programs for either RISC-V.
+riscv='riscv64-unknown-elf-gcc -march=rv64gc -mabi=lp64d -mcmodel=medany --specs=picolibc.specs'
 
 # What a run on this machine gives, of text for vectors.
 expected() {
@@ -29,10 +35,26 @@ expected() {
     "$work/run" | cut -d' ' -f1
 }
 
-# board PROGRAM.c MACHINE COMPILER... : what the program says there, of the model in mnist.o.
+# virt PROGRAM.c: what the program says on the board of RISC-V, of the model in mnist.o.
+virt() (
+    printf '%s = %s;\n' __flash 0x80000000 __flash_size 1M __ram 0x80100000 __ram_size 1M \
+        __stack_size 16K >"$work/virt.ld"
+    echo 'INCLUDE picolibc.ld' >>"$work/virt.ld"
+    # shellcheck disable=SC2086  # words of a command
+    $riscv -O2 --oslib=semihost --crt0=hosted -T "$work/virt.ld" -I "$work/at" \
+        "tests/emit/collection/$1" "$work/mnist.o" -lm -o "$work/run"
+    timeout 1200 qemu-system-riscv64 -M virt -cpu rv64,v=true,vext_spec=v1.0,vlen=128 -bios none \
+        -icount shift=0 -nographic -semihosting -kernel "$work/run" </dev/null 2>&1 || true
+)
+
+# board PROGRAM.c MACHINE COMPILER... : the same on that board.
 board() (
     program=$1 machine=$2
     shift 2
+    if [ "$machine" = virt ]; then
+        virt "$program"
+        return
+    fi
     "$@" --specs=rdimon.specs -nostartfiles -Ttests/emit/collection/cortex_m.ld \
         -Wl,--defsym=small_stack=1 tests/emit/collection/cortex_m.c \
         "tests/emit/collection/$program" "$work/mnist.o" -lm -o "$work/run"
@@ -52,7 +74,9 @@ row() {
     sizes=$(size "$work/mnist.o" |
         awk 'NR == 2 { printf "%.1f | %.1f", $1 / 1000, ($2 + $3) / 1000 }')
     bits='not run' instructions=
-    if [ -n "$5" ] && command -v qemu-system-arm >/dev/null; then
+    emulator=qemu-system-arm
+    [ "$5" != virt ] || emulator=qemu-system-riscv64
+    if [ -n "$5" ] && command -v $emulator >/dev/null; then
         # shellcheck disable=SC2086
         said=$(board targets.c "$5" $8)
         bits=$([ "${said% *}" = "$2" ] && echo same || echo DIFFER)
@@ -66,13 +90,14 @@ row() {
 }
 
 cat <<'END'
-# Machines without vectors
+# Small machines, and RISC-V
 
 What `make targets` found: MNIST as `emit --target` writes it, in float32 and quantised, with
 weights and arena in the text, one run. Bits are those of the text for vectors on the machine that
 made this table. Instructions, in millions, are QEMU's, by `-icount shift=0`; flash has the weights,
 RAM is the arena, both in KB (1,000 bytes). Where there is no FPU, a product and
-a sum are one function of the text, of integers and exact.
+a sum are one function of the text, of integers and exact. The vectors of riscv64-v have 128 bits
+here, and its compiler is clang.
 
 | target | model | | bits | instructions | flash | RAM |
 |---|---|---|---|---|---|---|
