@@ -33,18 +33,18 @@ static void expect_one_rounding(const char *compiler, const char *const *options
 }
 
 // As this machine's compilers do by themselves: on x86-64, by float64.
-Test(fma, by_itself, .timeout = 300) {
+Test(fma, by_itself, .timeout = 36000) {
     expect_one_rounding("gcc", (const char *[]){"-O2", NULL});
     expect_one_rounding("gcc", (const char *[]){"-O3", NULL});
     expect_one_rounding("clang", (const char *[]){"-O2", NULL});
 }
 
-Test(fma, by_integers, .timeout = 300) {
+Test(fma, by_integers, .timeout = 36000) {
     expect_one_rounding("gcc", (const char *[]){"-O2", "-DFMA_BY_INTEGERS", NULL});
     expect_one_rounding("clang", (const char *[]){"-O1", "-DFMA_BY_INTEGERS", NULL});
 }
 
 // What the interpreter takes.
-Test(fma, of_the_library, .timeout = 300) {
+Test(fma, of_the_library, .timeout = 36000) {
     expect_one_rounding("gcc", (const char *[]){"-O2", "-DFMA_OF_LIBRARY", NULL});
 }
