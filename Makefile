@@ -249,8 +249,8 @@ $(BUILD)/runtime/kernels/dots_i8mm.o: CFLAGS_FILE = $(VECTOR_FLAGS) -march=armv8
 endif
 $(BUILD)/runtime/kernels/%_baseline.o: CFLAGS_FILE = $(VECTOR_FLAGS)
 
-# The chains take long to compile, sanitized twice as long, and work on whole rows that trials have pages
-# around which cannot be touched: sanitized builds take those of the plain one, PLAIN.
+# The chains take long to compile, sanitized twice as long, and work on whole rows that trials have
+# pages around which cannot be touched: sanitized builds take those of the plain one, PLAIN.
 CHAINS = $(patsubst %.c,%.o,$(wildcard runtime/kernels/chains_*.c))
 ifdef PLAIN
 $(CHAINS:%=$(BUILD)/%): $(BUILD)/%: $(PLAIN)/%
