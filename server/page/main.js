@@ -62,6 +62,7 @@ let isEagerSlow = false;
 let hasGpu = false;
 let isDrawing = false;
 let isShowing = false; /* the page draws by itself */
+let isAtOnce = false; /* a sample appears, of which no part is asked for */
 let settling = 0; /* timers */
 let waiting = 0;
 let isSettled = false; /* nothing has changed for a moment */
@@ -80,7 +81,7 @@ function inkChanged() {
     say(byId('spoken'), '');
     waiting ||= setTimeout(wait, LATE_MS);
     settle();
-    ask(!isDrawing && !drawSample.run);
+    if (!isAtOnce) ask(!isDrawing && !drawSample.run);
 }
 
 /** Asks the server, and this browser; older questions to the server are given up for what stays. */
@@ -352,6 +353,7 @@ async function drawSample(digit) {
     drawSample.run = run;
     const begun = performance.now();
     let drawn = 0;
+    isAtOnce = isStill;
     for (const stroke of strokes) {
         ink.begin(pad.width, false, stroke[0], stroke[1]);
         for (let i = 2; i < stroke.length; i += 2, drawn++) {
@@ -362,6 +364,7 @@ async function drawSample(digit) {
             ink.extend(stroke.slice(i, i + 2));
         }
     }
+    isAtOnce = false;
     drawSample.run = null;
     ask(true);
 }
