@@ -40,10 +40,7 @@ static void check(const char *machine, const char *const *command, uint64_t firs
     struct collection collection = {
         .folder = scratch.path, .target = target_find("neon"), .in_units = true};
     collect_stored(&collection);
-    uint64_t seed = number_from_environment("EIGENTENSOR_SEED", first);
-    uint64_t count = number_from_environment(COUNT, USUAL_COUNT);
-    for (uint64_t i = 0; i < count && collection.count < MOST_COLLECTED; i++)
-        collect_random(&collection, seed + i);
+    collect_randoms(&collection, first, COUNT, USUAL_COUNT);
     char path[PATH_ROOM];
     snprintf(path, sizeof path, "%s/all", scratch.path);
     build(&collection, command, path);

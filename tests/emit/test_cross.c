@@ -96,10 +96,7 @@ static void expect_bits(const struct machine *machine, const char *filter) {
                                     .big_endian = machine->big_endian,
                                     .in_units = true};
     collect_stored(&collection);
-    uint64_t seed = number_from_environment("EIGENTENSOR_SEED", USUAL_SEED);
-    uint64_t count = number_from_environment(COUNT, USUAL_COUNT);
-    for (uint64_t i = 0; i < count && collection.count < MOST_COLLECTED; i++)
-        collect_random(&collection, seed + i);
+    collect_randoms(&collection, USUAL_SEED, COUNT, USUAL_COUNT);
     snprintf(path, sizeof path, "%s/all", scratch.path);
     int status = collection_build(&collection, machine->compiler, path, &said);
     cr_assert_eq(status, 0, "exit status %d\n%s", status, said.bytes ? said.bytes : "");

@@ -37,10 +37,7 @@ static void begin(struct build *build, const char *target) {
 static void collect_all(struct build *build) {
     collect_stored(&build->collection);
     collect_narrow(&build->collection);
-    uint64_t seed = number_from_environment("EIGENTENSOR_SEED", USUAL_SEED);
-    uint64_t count = number_from_environment(COUNT, COUNT_HERE);
-    for (uint64_t i = 0; i < count && build->collection.count < MOST_COLLECTED; i++)
-        collect_random(&build->collection, seed + i);
+    collect_randoms(&build->collection, USUAL_SEED, COUNT, COUNT_HERE);
 }
 
 static void end(struct build *build) {

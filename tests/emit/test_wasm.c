@@ -47,10 +47,7 @@ static void check(const struct target *target, const char *const *command, uint6
                                     .main = "tests/emit/collection/module.c",
                                     .in_units = true};
     collect_stored(&collection);
-    const uint64_t seed = number_from_environment("EIGENTENSOR_SEED", first);
-    const uint64_t count = number_from_environment(COUNT, USUAL_COUNT);
-    for (uint64_t i = 0; i < count && collection.count < MOST_COLLECTED; i++)
-        collect_random(&collection, seed + i);
+    collect_randoms(&collection, first, COUNT, USUAL_COUNT);
     struct text said = {0};
     char path[PATH_ROOM];
     snprintf(path, sizeof path, "%s/all.wasm", scratch.path);

@@ -26,6 +26,15 @@ def sample(name):
         return file.read()
 
 
+def comes(condition, looks=100 * SLOW):
+    """Whether it comes true while it is looked for so often."""
+    for _ in range(looks):
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
 class Server:
     """Starts with the options; ends when the `with` does, and must end well."""
 

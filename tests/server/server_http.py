@@ -532,14 +532,6 @@ def test_stopping_waits_calmly():
         assert spent() - before < 1 * SLOW, f"{spent() - before} s of CPU time while it waited"
 
 
-def comes_true(condition, seconds=60):
-    """Whether it does so in that time."""
-    until = time.monotonic() + seconds
-    while not condition() and time.monotonic() < until:
-        time.sleep(0.05)
-    return condition()
-
-
 def is_running(process):
     """A process that has ended and that nobody has waited for runs no more."""
     try:
@@ -561,11 +553,11 @@ def test_stopping_ends_the_compiler():
         own = {"PATH": f"{compiler.parent}:{os.environ['PATH']}", "XDG_CACHE_HOME": name,
                "TMPDIR": str(folder / "temporary")}
         with Server(env=own) as server:
-            assert comes_true((folder / "child").exists)
+            assert comes((folder / "child").exists, looks=1200)
             server.process.send_signal(signal.SIGTERM)
             assert server.process.wait(60) == 0
         child = int((folder / "child").read_text())
-        assert comes_true(lambda: not is_running(child))
+        assert comes(lambda: not is_running(child), looks=1200)
         assert not list((folder / "temporary").iterdir())
 
 

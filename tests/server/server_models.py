@@ -51,14 +51,6 @@ def index(server):
             for entry in server.json("POST", "/v2/repository/index")}
 
 
-def comes(condition):
-    for _ in range(100 * SLOW):
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
-
-
 def has(server, name):
     return server.request("GET", f"/v2/models/{name}")[0] == 200
 

@@ -260,6 +260,14 @@ void collect_random(struct collection *collection, uint64_t seed) {
     collect(collection, name, graph, seed, unit_of(collection, seed));
 }
 
+void collect_randoms(struct collection *collection, uint64_t first, const char *count,
+                     uint64_t usual) {
+    const uint64_t seed = number_from_environment("EIGENTENSOR_SEED", first);
+    const uint64_t wanted = number_from_environment(count, usual);
+    for (uint64_t i = 0; i < wanted && collection->count < MOST_COLLECTED; i++)
+        collect_random(collection, seed + i);
+}
+
 /* ---- The program ---- */
 
 static void write_table(const struct collection *collection) {

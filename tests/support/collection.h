@@ -34,6 +34,10 @@ struct collection {
 void collect_stored(struct collection *collection);
 void collect_narrow(struct collection *collection);
 void collect_random(struct collection *collection, uint64_t seed);
+/* So many random graphs, or as many as the environment variable of that name says: of the seeds
+ * from `first` on, or from EIGENTENSOR_SEED. */
+void collect_randoms(struct collection *collection, uint64_t first, const char *count,
+                     uint64_t usual);
 /* Builds the program: `command` is the compiler and its options, ends with NULL and knows nothing
  * of files; `said` gets its messages. Gives the exit status. */
 int collection_build(const struct collection *collection, const char *const *command,
