@@ -337,7 +337,7 @@ static void *build_models(void *context) {
     struct models *models = context;
     setpriority(PRIO_PROCESS, (id_t)gettid(), 10); /* requests come first; gcc inherits it */
     pthread_mutex_lock(&models->lock);
-    while (!models->closing) {
+    while (!is_cancelled(&models->cancelled)) {
         struct model *model = next_to_build(models);
         if (!model) {
             pthread_cond_wait(&models->more, &models->lock);
@@ -371,7 +371,6 @@ bool models_stop(struct models *models, int seconds) {
     if (!models->building)
         return true;
     pthread_mutex_lock(&models->lock);
-    models->closing = true;
     __atomic_store_n(&models->cancelled, 1, __ATOMIC_RELAXED);
     pthread_cond_signal(&models->more);
     pthread_mutex_unlock(&models->lock);

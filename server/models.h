@@ -20,8 +20,7 @@ struct models {
     pthread_t builder;
     bool builds;   /* with gcc what is served */
     bool building; /* there is a thread for it */
-    bool closing;  /* all above: under the lock */
-    int cancelled; /* atomically: what is being built is not wanted any more */
+    int cancelled; /* set, atomically, once nothing is to be built; all above: under the lock */
 
     /* Set before models are opened: */
     bool may_be_empty;  /* no path does not stand for the shipped models */

@@ -507,8 +507,7 @@ static struct served_size *next_to_build(struct sizes *sizes) {
 void sizes_build(struct sizes *sizes) {
     const int *cancelled = &sizes->models->cancelled;
     struct served_size *size;
-    while (!__atomic_load_n(cancelled, __ATOMIC_RELAXED) && count_sizes(sizes) &&
-           (size = next_to_build(sizes))) {
+    while (!is_cancelled(cancelled) && count_sizes(sizes) && (size = next_to_build(sizes))) {
         model_build(&size->model);
         pthread_mutex_lock(&sizes->lock);
         let_go(sizes, size);

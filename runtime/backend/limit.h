@@ -12,9 +12,14 @@ struct run_limit {
     const int *cancelled; /* any thread may set it, atomically; NULL: there is none */
 };
 
+/* NULL: there is none. */
+static inline bool is_cancelled(const int *cancelled) {
+    return cancelled && __atomic_load_n(cancelled, __ATOMIC_RELAXED);
+}
+
 /* Has the run to end? `limit` may be NULL. About 25 ns where there is a deadline. */
 static inline enum et_stop run_limit_passed(const struct run_limit *limit) {
-    if (limit && limit->cancelled && __atomic_load_n(limit->cancelled, __ATOMIC_RELAXED))
+    if (limit && is_cancelled(limit->cancelled))
         return ET_CANCELLED;
     if (!limit || !limit->deadline)
         return ET_NOT_STOPPED;

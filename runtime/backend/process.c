@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "runtime/backend/limit.h"
+
 #define SAID_BYTES ((size_t)64 * 1024)
 
 enum { LOOK_MILLISECONDS = 50, LOOKS_UNTIL_KILLED = 40 };
@@ -50,10 +52,6 @@ static int start(const char *const *arguments, int output, bool grouped, pid_t *
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
     return problem;
-}
-
-static bool is_cancelled(const int *cancelled) {
-    return cancelled && __atomic_load_n(cancelled, __ATOMIC_RELAXED);
 }
 
 /* While nothing is heard: once cancelled, asks the group to end, so that it takes away what it

@@ -62,7 +62,6 @@ let isEagerSlow = false;
 let hasGpu = false;
 let isDrawing = false;
 let isShowing = false; /* the page draws by itself */
-let isAtOnce = false; /* a sample appears, of which no part is asked for */
 let settling = 0; /* timers */
 let waiting = 0;
 let isSettled = false; /* nothing has changed for a moment */
@@ -81,7 +80,7 @@ function inkChanged() {
     say(byId('spoken'), '');
     waiting ||= setTimeout(wait, LATE_MS);
     settle();
-    if (!isAtOnce) ask(!isDrawing && !drawSample.run);
+    if (!drawSample.run?.isAtOnce) ask(!isDrawing && !drawSample.run);
 }
 
 /** Asks the server, and this browser; older questions to the server are given up for what stays. */
@@ -348,23 +347,22 @@ async function drawSample(digit) {
     ink.clear();
     const strokes = sampleStrokes(digit);
     const points = strokes.reduce((sum, stroke) => sum + stroke.length / 2, 0);
-    const isStill = matchMedia('(prefers-reduced-motion: reduce)').matches;
-    const run = {};
+    /* Then no part of it is asked for. */
+    const isAtOnce = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    const run = { isAtOnce };
     drawSample.run = run;
     const begun = performance.now();
     let drawn = 0;
-    isAtOnce = isStill;
     for (const stroke of strokes) {
         ink.begin(pad.width, false, stroke[0], stroke[1]);
         for (let i = 2; i < stroke.length; i += 2, drawn++) {
-            while (!isStill && performance.now() - begun < (SAMPLE_MS * drawn) / points) {
+            while (!isAtOnce && performance.now() - begun < (SAMPLE_MS * drawn) / points) {
                 await new Promise(requestAnimationFrame);
                 if (drawSample.run !== run) return;
             }
             ink.extend(stroke.slice(i, i + 2));
         }
     }
-    isAtOnce = false;
     drawSample.run = null;
     ask(true);
 }
