@@ -10,7 +10,6 @@ elsewhere. With words, only workloads with one of them in their names."""
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parent.parent
@@ -26,6 +25,7 @@ import eigentensor
 import elements
 import graphs
 import worker
+from turns import least_of_turns
 from workloads import BY_NAME
 
 NAMES = ("mnist", "resnet18", "mobilenet-v2", "mlp", "mlp-64", "transformer")
@@ -85,23 +85,12 @@ def peer(kind, stem, inputs):
     return made
 
 
-def take_turns(contenders):
-    """The least milliseconds of each."""
-    least = [float("inf")] * len(contenders)
-    for _ in range(TURNS):
-        for k, contender in enumerate(contenders):
-            since = time.perf_counter()
-            contender.call()
-            least[k] = min(least[k], 1e3 * (time.perf_counter() - since))
-    return least
-
-
 def measure(workload, folder):
     stem, ours = quantised(workload, folder)
     inputs = elements.load_inputs(folder, workload)
     contenders = [Ours(ours, "jit", inputs), Ours(ours, "aot", inputs),
                   peer(worker.Onnxruntime, stem, inputs), peer(worker.Openvino, stem, inputs)]
-    times = take_turns(contenders)
+    times = least_of_turns([each.call for each in contenders], TURNS)
     results = [numpy.asarray(each.outputs()[0]).ravel() for each in contenders]
     off = [numpy.abs(result - results[0]).max() / numpy.abs(results[0]).max() for result in results]
     rate = 2e-6 * workload.survey()[0].multiply_adds / times[1]

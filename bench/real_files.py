@@ -6,11 +6,12 @@ FOLDER keeps the packages. With words, only files with one of them in their name
 
 import importlib.util
 import sys
-import time
 from pathlib import Path
 
 import numpy
 import onnxruntime
+
+from turns import least_of_turns
 
 TREE = Path(__file__).resolve().parent.parent
 spec = importlib.util.spec_from_file_location("files", TREE / "tests" / "import" / "real_files.py")
@@ -18,17 +19,6 @@ files = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(files)
 
 TURNS = 30
-
-
-def least_of_turns(calls):
-    """The least milliseconds of each call, all called in turn."""
-    least = [float("inf")] * len(calls)
-    for _ in range(TURNS):
-        for k, call in enumerate(calls):
-            since = time.perf_counter()
-            call()
-            least[k] = min(least[k], 1e3 * (time.perf_counter() - since))
-    return least
 
 
 def measure(path, sizes):
@@ -46,7 +36,7 @@ def measure(path, sizes):
     program.prepare("aot")
     return least_of_turns([lambda: program(mode="jit", **given),
                            lambda: program(mode="aot", **given),
-                           lambda: session.run(None, feeds)])
+                           lambda: session.run(None, feeds)], TURNS)
 
 
 def main(folder, words):

@@ -55,12 +55,7 @@ board() (
         virt "$program"
         return
     fi
-    "$@" --specs=rdimon.specs -nostartfiles -Ttests/emit/collection/cortex_m.ld \
-        -Wl,--defsym=small_stack=1 tests/emit/collection/cortex_m.c \
-        "tests/emit/collection/$program" "$work/mnist.o" -lm -o "$work/run"
-    cd "$work" # where it looks for files
-    timeout 1200 qemu-system-arm -M "$machine" -icount shift=0 -nographic \
-        -semihosting-config enable=on,target=native -kernel run </dev/null || true
+    scripts/cortex_m.sh "$work" "$program" "$machine" "$@" || [ -e "$work/run" ]
 )
 
 # row MODEL BITS TARGET COMPILER BOARD CLOCK LEVEL

@@ -37,16 +37,6 @@ model() {
         -o "$work/mnist.o"
 }
 
-# counted BOARD COMPILER... : outputs and instructions of a run of mnist.o there.
-counted() (
-    board=$1
-    shift
-    "$@" --specs=rdimon.specs -nostartfiles -T$programs/cortex_m.ld -Wl,--defsym=small_stack=1 \
-        $programs/cortex_m.c $programs/targets.c "$work/mnist.o" -lm -o "$work/run"
-    timeout 1200 qemu-system-arm -M "$board" -icount shift=0 -nographic \
-        -semihosting-config enable=on,target=native -kernel "$work/run" </dev/null
-)
-
 # same NAME OUTPUTS WHERE: stops unless NAME gives the same outputs everywhere.
 same() {
     seen=$work/$1.outputs
@@ -61,7 +51,7 @@ same() {
 row() {
     name=$1 kernels_of=$2 target=$3 level=$4 board=$5
     shift 5
-    said=$(counted "$board" "$@")
+    said=$(scripts/cortex_m.sh "$work" targets.c "$board" "$@")
     same "$name" "${said% *}" "$kernels_of at $level on $target"
     sizes=$(size "$work/mnist.o" |
         awk 'NR == 2 { printf "%.1f | %.1f", $1 / 1000, ($2 + $3) / 1000 }')
