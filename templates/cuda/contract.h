@@ -36,6 +36,12 @@ template <int GROUPS> static inline void copy_wait(void) {
 #endif
 
 //: section tile_offsets
+//: names tile_count
+// How many of `count` rows or columns the tile has that begins at `first`. Where they are a
+// multiple of SIDE the compiler sees that all tiles are whole, and nothing is checked in them.
+template <int SIDE> static inline int tile_count(int count, int first) {
+    return count % SIDE == 0 || count - first > SIDE ? SIDE : count - first;
+}
 // Where those places of a tile's side begin that this thread brings; what lies beyond the last of
 // `count` is brought from where the first one lies, and not used.
 template <class SIDE, class OFFSET, class OF>
@@ -43,7 +49,7 @@ static inline void tile_offsets(OFFSET (&offsets)[SIDE::PLACES], OF of, int firs
 #pragma unroll
     for (int p = 0; p < SIDE::PLACES; p++) {
         const int place = SIDE::place(p);
-        offsets[p] = of(first + (place < count ? place : 0));
+        offsets[p] = of(first + (SIDE::has_place(place, count) ? place : 0));
     }
 }
 
@@ -78,6 +84,9 @@ struct tile_side {
     static const int APART = BLOCK_THREADS / LANES;
     static const int PLACES = ALONG ? (SIDE + APART - 1) / APART : SIDE / WIDTH / LANES;
     static const int STEPS = ALONG ? 1 : (DEPTH + APART - 1) / APART;
+    static const bool EVEN = LANES * APART == BLOCK_THREADS;
+    static const bool ALL_PLACES = EVEN && (ALONG ? APART : WIDTH * LANES) * PLACES == SIDE;
+    static const bool ALL_STEPS = ALONG || (EVEN && APART * STEPS == DEPTH);
     typedef SUM share[PLACES][STEPS]; // on its way through registers, where types differ
     static inline int place(int i) {
         const int thread = (int)threadIdx.x - FIRST_THREAD;
@@ -86,6 +95,14 @@ struct tile_side {
     static inline int step(int i) {
         const int thread = (int)threadIdx.x - FIRST_THREAD;
         return ALONG ? WIDTH * (thread % LANES) : thread / LANES + APART * i;
+    }
+    // Whether that is a place of `count`, and a step of the stage from `first` on.
+    static inline bool has_place(int place, int count) {
+        return (ALL_PLACES && count == SIDE) || place < count;
+    }
+    static inline bool has_step(int step, int first, int depth) {
+        return depth % DEPTH == 0 ? first < depth && (ALL_STEPS || step < DEPTH)
+                                  : first + step < depth && step < DEPTH;
     }
     // Where in shared memory an element is.
     static inline SUM *at(lines &tile, int place, int step) {
@@ -105,13 +122,12 @@ struct tile_side {
                              STEP_OFFSET step_offset) {
 #pragma unroll
         for (int s = 0; s < STEPS; s++) {
-            const int k = first + step(s);
-            if (k >= depth || step(s) >= DEPTH)
+            if (!has_step(step(s), first, depth))
                 continue;
-            const auto offset = step_offset(k);
+            const auto offset = step_offset(first + step(s));
 #pragma unroll
             for (int p = 0; p < PLACES; p++) {
-                if (place(p) >= count)
+                if (!has_place(place(p), count))
                     continue;
                 const ELEMENT *element = from + (offsets[p] + offset);
                 if (!tile_same<SUM, ELEMENT>::value)
@@ -133,7 +149,7 @@ struct tile_side {
         for (int s = 0; s < STEPS; s++)
 #pragma unroll
             for (int p = 0; p < PLACES; p++)
-                if (step(s) < DEPTH && place(p) < count)
+                if (step(s) < DEPTH && has_place(place(p), count))
                     *at(tile, place(p), step(s)) = taken[p][s];
     }
     // What a thread needs for STEPS steps: one, or where they are neighbours a group.
@@ -217,8 +233,8 @@ static inline void contract_tile(int block, int rows, int columns, int depth,
     __shared__ __align__(16) typename panel_side::lines panels[STAGES];
     const int across = (columns + COLUMNS - 1) / COLUMNS;
     const int first_row = block / across * ROWS, first_column = block % across * COLUMNS;
-    const int row_count = rows - first_row < ROWS ? rows - first_row : ROWS;
-    const int column_count = columns - first_column < COLUMNS ? columns - first_column : COLUMNS;
+    const int row_count = tile_count<ROWS>(rows, first_row);
+    const int column_count = tile_count<COLUMNS>(columns, first_column);
     // The threads of a warp are 4 x 8, so that they read few elements of either side.
     const int lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32;
     const int across_warps = THREAD_COLUMNS / 8;
@@ -275,7 +291,7 @@ static inline void contract_tile(int block, int rows, int columns, int depth,
     }
     // A step more would not keep all bits, not even one of zeros.
 #pragma unroll 1
-    for (int k = 0; k < depth - done; k++)
+    for (int k = 0; depth % DEPTH && k < depth - done; k++)
 #pragma unroll
         for (int r = 0; r < ROW_SUMS; r++)
 #pragma unroll
@@ -290,7 +306,7 @@ static inline void contract_tile(int block, int rows, int columns, int depth,
 #pragma unroll
         for (int c = 0; c < COLUMN_SUMS; c++) {
             const int column = first_column + panel_side::row(column_thread, c);
-            if (row < rows && column < columns)
+            if ((row_count == ROWS || row < rows) && (column_count == COLUMNS || column < columns))
                 store(row, column, sums[r][c]);
         }
     }

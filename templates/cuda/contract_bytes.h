@@ -84,6 +84,9 @@ template <class ELEMENT, int THREADS, int SIDE, int DEPTH, bool ALONG, int WIDTH
         const int thread = (int)threadIdx.x;
         return (ALONG ? thread % PIECES : thread / ROW_LANES) + STEP_LANES * i;
     }
+    static inline bool has_place(int place, int count) {
+        return place < count;
+    }
     static inline bool has(int p, int s) {
         return place(p) < SIDE && piece(s) < PIECES;
     }

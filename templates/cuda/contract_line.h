@@ -41,9 +41,10 @@ static inline SUM line_steps(SUM sum, const SUM *a, const SUM *b) {
 // The same sums as contract_tile's, tiles of ROWS x COLUMNS. THREADS threads bring the operands,
 // and those of a warp more, which stands before them, add: a sum each. If that has too few for the
 // sums there is none, and the others add. Shared memory has room for STAGES times DEPTH steps. Rows
-// lie there by steps; columns do where they do in memory (PANEL_ALONG). Where the panel is there
-// BEFORE the kernels that this one follows have ended, its first stages are on their way while they
-// are waited for.
+// lie there by steps, so that one load brings several: threads can wait for few of them apart. So
+// do columns where that warp adds, or where they do in memory (PANEL_ALONG). Where the panel is
+// there BEFORE the kernels that this one follows have ended, its first stages are on their way
+// while they are waited for.
 template <int ROWS, int COLUMNS, int DEPTH, int STAGES, int THREADS, bool STREAM_ALONG,
           int STREAM_WIDTH, bool PANEL_ALONG, int PANEL_WIDTH, bool BEFORE, class SUM, class STREAM,
           class PANEL, class ROW_OF, class STREAM_STEP, class COLUMN_OF, class PANEL_STEP,
@@ -52,23 +53,23 @@ static inline void contract_line(int block, int rows, int columns, int depth,
                                  const STREAM *restrict stream, const PANEL *restrict panel,
                                  ROW_OF row_of, STREAM_STEP stream_step, COLUMN_OF column_of,
                                  PANEL_STEP panel_step, STORE store) {
-    enum { ADDING = ROWS * COLUMNS <= 32 ? 32 : 0 };
+    enum { ADDING = ROWS * COLUMNS <= 32 ? 32 : 0, BY_STEPS = PANEL_ALONG || ADDING };
     const bool brings = (int)threadIdx.x >= ADDING;
     typedef tile_side<SUM, STREAM, THREADS, ROWS, ROWS, DEPTH, STREAM_ALONG, STREAM_WIDTH, true,
                       ADDING>
         stream_side;
     typedef tile_side<SUM, PANEL, THREADS, COLUMNS, COLUMNS / tile_group<SUM>::WIDTH, DEPTH,
-                      PANEL_ALONG, PANEL_WIDTH, PANEL_ALONG, ADDING>
+                      PANEL_ALONG, PANEL_WIDTH, BY_STEPS, ADDING>
         panel_side;
-    enum { APART = PANEL_ALONG ? 1 : panel_side::LENGTH };
+    enum { APART = BY_STEPS ? 1 : panel_side::LENGTH };
     static_assert(tile_same<SUM, STREAM>::value && tile_same<SUM, PANEL>::value,
                   "nothing goes through registers");
     __shared__ __align__(16) typename stream_side::lines streams[STAGES];
     __shared__ __align__(16) typename panel_side::lines panels[STAGES];
     const int across = (columns + COLUMNS - 1) / COLUMNS;
     const int first_row = block / across * ROWS, first_column = block % across * COLUMNS;
-    const int row_count = rows - first_row < ROWS ? rows - first_row : ROWS;
-    const int column_count = columns - first_column < COLUMNS ? columns - first_column : COLUMNS;
+    const int row_count = tile_count<ROWS>(rows, first_row);
+    const int column_count = tile_count<COLUMNS>(columns, first_column);
     decltype(row_of(0)) row_offsets[stream_side::PLACES];
     decltype(column_of(0)) column_offsets[panel_side::PLACES];
     tile_offsets<stream_side>(row_offsets, row_of, first_row, row_count);
@@ -113,7 +114,7 @@ static inline void contract_line(int block, int rows, int columns, int depth,
         const SUM *a = streams[stage][row], *b = panel_side::at(panels[stage], column, 0);
         if (adds && done + DEPTH <= depth)
             sum = line_steps<DEPTH, APART>(sum, a, b);
-        else if (adds) // a step more would not keep all bits, not even one of zeros
+        else if (depth % DEPTH && adds) // a step more would not keep all bits, not even of zeros
 #pragma unroll 1
             for (int k = 0; k < depth - done; k++)
                 sum = tile_add(sum, a[k], b[APART * k]);

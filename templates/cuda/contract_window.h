@@ -8,7 +8,7 @@
 #ifndef ET_TEMPLATES_CUDA_CONTRACT_WINDOW_H
 #define ET_TEMPLATES_CUDA_CONTRACT_WINDOW_H
 
-//: section contract_window needs copy_async_16
+//: section contract_window needs copy_async_16 tile_offsets
 //: names window_four
 struct alignas(16) window_four {
     float element[4];
@@ -32,14 +32,16 @@ static inline void contract_window(int block, int rows, int fours, int depth,
     enum { THREADS = THREAD_ROWS * THREAD_FOURS, LANES = THREADS / FOURS };
     enum { SPAN = 3 * STRIDE + TAPS, PIECES = (SPAN + 3) / 4, COPIES = (SPAN + WIDTH - 1) / WIDTH };
     enum { WEIGHTS = STEPS * TAPS, LINE = ROWS + 4, ROW_LANES = THREADS / WEIGHTS };
+    enum { STEP_TURNS = (STEPS + LANES - 1) / LANES };
+    enum { ROW_TURNS = (ROWS + ROW_LANES - 1) / ROW_LANES };
     static_assert(ROW_LANES > 0, "each weight of a stage has a thread");
     static_assert(THREAD_ROWS % 4 == 0 && THREAD_FOURS % 8 == 0, "warps of 4 x 8 threads");
     __shared__ window_four panels[STAGES][STEPS][PIECES][FOURS];
     __shared__ __align__(16) float streams[STAGES][WEIGHTS][LINE];
     const int across = (fours + FOURS - 1) / FOURS, thread = (int)threadIdx.x;
     const int first_row = block / across * ROWS, first_four = block % across * FOURS;
-    const int row_count = rows - first_row < ROWS ? rows - first_row : ROWS;
-    const int four_count = fours - first_four < FOURS ? fours - first_four : FOURS;
+    const int row_count = tile_count<ROWS>(rows, first_row);
+    const int four_count = tile_count<FOURS>(fours, first_four);
     // The threads of a warp are 4 x 8, so that they read few elements of either side.
     const int lane = thread % 32, warp = thread / 32, across_warps = THREAD_FOURS / 8;
     const int row_thread = lane / 8 + warp / across_warps * 4;
@@ -47,14 +49,20 @@ static inline void contract_window(int block, int rows, int fours, int depth,
     // What a thread brings: of one four all copies of every LANES-th step; one weight of some rows.
     const int brought = thread % FOURS, weight = thread % WEIGHTS;
     const auto offset = column_of(4 * (first_four + (brought < four_count ? brought : 0)));
+    const auto is_beyond = [&](int step) { return depth % STEPS != 0 && step >= depth; };
     const auto bring = [&](int stage, int first) {
+        if (first >= depth)
+            return;
 #pragma unroll
-        for (int step = thread / FOURS; step < STEPS; step += LANES) {
+        for (int s = 0; s < STEP_TURNS; s++) {
+            const int step = thread / FOURS + LANES * s;
+            if ((STEPS % LANES != 0 && step >= STEPS) || is_beyond(first + step))
+                continue;
             const auto line = offset + panel_step(first + step);
 #pragma unroll
             for (int i = 0; i < COPIES; i++) {
                 const int place = i * WIDTH;
-                if (first + step >= depth || line + place + WIDTH > elements)
+                if (line + place + WIDTH > elements)
                     continue;
                 float *to = &panels[stage][step][place / 4][brought].element[place % 4];
                 if (WIDTH == 4)
@@ -66,13 +74,15 @@ static inline void contract_window(int block, int rows, int fours, int depth,
             }
         }
         const int step = first + weight / TAPS;
-        const float *from = stream + (stream_step(step) + weight % TAPS);
-        if (step >= depth)
+        if (thread >= ROW_LANES * WEIGHTS || is_beyond(step))
             return;
+        const float *from = stream + (stream_step(step) + weight % TAPS);
 #pragma unroll
-        for (int row = thread / WEIGHTS; row < ROWS; row += ROW_LANES)
-            if (thread < ROW_LANES * WEIGHTS && row < row_count)
+        for (int r = 0; r < ROW_TURNS; r++) {
+            const int row = thread / WEIGHTS + ROW_LANES * r;
+            if ((ROW_LANES * (r + 1) <= ROWS && row_count == ROWS) || row < row_count)
                 copy_async_4(&streams[stage][weight][row], from + row_of(first_row + row));
+        }
     };
     __syncthreads(); // what a tile before left in shared memory is not read any more
 #pragma unroll 1
@@ -88,7 +98,7 @@ static inline void contract_window(int block, int rows, int fours, int depth,
         __syncthreads();
         bring(last, done + (STAGES - 1) * STEPS);
         copy_commit();
-        const int steps = depth - done < STEPS ? depth - done : STEPS;
+        const int steps = tile_count<STEPS>(depth, done);
 #pragma unroll 2
         for (int step = 0; step < steps; step++) {
             float window[2][4 * PIECES];

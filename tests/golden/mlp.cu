@@ -81,6 +81,11 @@ template <int GROUPS> DEVICE void copy_wait(void) {
 }
 #endif
 
+// How many of `count` rows or columns the tile has that begins at `first`. Where they are a
+// multiple of SIDE the compiler sees that all tiles are whole, and nothing is checked in them.
+template <int SIDE> DEVICE int tile_count(int count, int first) {
+    return count % SIDE == 0 || count - first > SIDE ? SIDE : count - first;
+}
 // Where those places of a tile's side begin that this thread brings; what lies beyond the last of
 // `count` is brought from where the first one lies, and not used.
 template <class SIDE, class OFFSET, class OF>
@@ -88,7 +93,7 @@ DEVICE void tile_offsets(OFFSET (&offsets)[SIDE::PLACES], OF of, int first, int 
 #pragma unroll
     for (int p = 0; p < SIDE::PLACES; p++) {
         const int place = SIDE::place(p);
-        offsets[p] = of(first + (place < count ? place : 0));
+        offsets[p] = of(first + (SIDE::has_place(place, count) ? place : 0));
     }
 }
 
@@ -121,6 +126,9 @@ struct tile_side {
     static const int APART = BLOCK_THREADS / LANES;
     static const int PLACES = ALONG ? (SIDE + APART - 1) / APART : SIDE / WIDTH / LANES;
     static const int STEPS = ALONG ? 1 : (DEPTH + APART - 1) / APART;
+    static const bool EVEN = LANES * APART == BLOCK_THREADS;
+    static const bool ALL_PLACES = EVEN && (ALONG ? APART : WIDTH * LANES) * PLACES == SIDE;
+    static const bool ALL_STEPS = ALONG || (EVEN && APART * STEPS == DEPTH);
     typedef SUM share[PLACES][STEPS]; // on its way through registers, where types differ
     DEVICE int place(int i) {
         const int thread = (int)threadIdx.x - FIRST_THREAD;
@@ -129,6 +137,14 @@ struct tile_side {
     DEVICE int step(int i) {
         const int thread = (int)threadIdx.x - FIRST_THREAD;
         return ALONG ? WIDTH * (thread % LANES) : thread / LANES + APART * i;
+    }
+    // Whether that is a place of `count`, and a step of the stage from `first` on.
+    DEVICE bool has_place(int place, int count) {
+        return (ALL_PLACES && count == SIDE) || place < count;
+    }
+    DEVICE bool has_step(int step, int first, int depth) {
+        return depth % DEPTH == 0 ? first < depth && (ALL_STEPS || step < DEPTH)
+                                  : first + step < depth && step < DEPTH;
     }
     // Where in shared memory an element is.
     DEVICE SUM *at(lines &tile, int place, int step) {
@@ -148,13 +164,12 @@ struct tile_side {
                              STEP_OFFSET step_offset) {
 #pragma unroll
         for (int s = 0; s < STEPS; s++) {
-            const int k = first + step(s);
-            if (k >= depth || step(s) >= DEPTH)
+            if (!has_step(step(s), first, depth))
                 continue;
-            const auto offset = step_offset(k);
+            const auto offset = step_offset(first + step(s));
 #pragma unroll
             for (int p = 0; p < PLACES; p++) {
-                if (place(p) >= count)
+                if (!has_place(place(p), count))
                     continue;
                 const ELEMENT *element = from + (offsets[p] + offset);
                 if (!tile_same<SUM, ELEMENT>::value)
@@ -176,7 +191,7 @@ struct tile_side {
         for (int s = 0; s < STEPS; s++)
 #pragma unroll
             for (int p = 0; p < PLACES; p++)
-                if (step(s) < DEPTH && place(p) < count)
+                if (step(s) < DEPTH && has_place(place(p), count))
                     *at(tile, place(p), step(s)) = taken[p][s];
     }
     // What a thread needs for STEPS steps: one, or where they are neighbours a group.
@@ -260,8 +275,8 @@ DEVICE void contract_tile(int block, int rows, int columns, int depth,
     __shared__ __align__(16) typename panel_side::lines panels[STAGES];
     const int across = (columns + COLUMNS - 1) / COLUMNS;
     const int first_row = block / across * ROWS, first_column = block % across * COLUMNS;
-    const int row_count = rows - first_row < ROWS ? rows - first_row : ROWS;
-    const int column_count = columns - first_column < COLUMNS ? columns - first_column : COLUMNS;
+    const int row_count = tile_count<ROWS>(rows, first_row);
+    const int column_count = tile_count<COLUMNS>(columns, first_column);
     // The threads of a warp are 4 x 8, so that they read few elements of either side.
     const int lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32;
     const int across_warps = THREAD_COLUMNS / 8;
@@ -318,7 +333,7 @@ DEVICE void contract_tile(int block, int rows, int columns, int depth,
     }
     // A step more would not keep all bits, not even one of zeros.
 #pragma unroll 1
-    for (int k = 0; k < depth - done; k++)
+    for (int k = 0; depth % DEPTH && k < depth - done; k++)
 #pragma unroll
         for (int r = 0; r < ROW_SUMS; r++)
 #pragma unroll
@@ -333,7 +348,7 @@ DEVICE void contract_tile(int block, int rows, int columns, int depth,
 #pragma unroll
         for (int c = 0; c < COLUMN_SUMS; c++) {
             const int column = first_column + panel_side::row(column_thread, c);
-            if (row < rows && column < columns)
+            if ((row_count == ROWS || row < rows) && (column_count == COLUMNS || column < columns))
                 store(row, column, sums[r][c]);
         }
     }
@@ -377,9 +392,10 @@ DEVICE SUM line_steps(SUM sum, const SUM *a, const SUM *b) {
 // The same sums as contract_tile's, tiles of ROWS x COLUMNS. THREADS threads bring the operands,
 // and those of a warp more, which stands before them, add: a sum each. If that has too few for the
 // sums there is none, and the others add. Shared memory has room for STAGES times DEPTH steps. Rows
-// lie there by steps; columns do where they do in memory (PANEL_ALONG). Where the panel is there
-// BEFORE the kernels that this one follows have ended, its first stages are on their way while they
-// are waited for.
+// lie there by steps, so that one load brings several: threads can wait for few of them apart. So
+// do columns where that warp adds, or where they do in memory (PANEL_ALONG). Where the panel is
+// there BEFORE the kernels that this one follows have ended, its first stages are on their way
+// while they are waited for.
 template <int ROWS, int COLUMNS, int DEPTH, int STAGES, int THREADS, bool STREAM_ALONG,
           int STREAM_WIDTH, bool PANEL_ALONG, int PANEL_WIDTH, bool BEFORE, class SUM, class STREAM,
           class PANEL, class ROW_OF, class STREAM_STEP, class COLUMN_OF, class PANEL_STEP,
@@ -388,23 +404,23 @@ DEVICE void contract_line(int block, int rows, int columns, int depth,
                                  const STREAM *restrict stream, const PANEL *restrict panel,
                                  ROW_OF row_of, STREAM_STEP stream_step, COLUMN_OF column_of,
                                  PANEL_STEP panel_step, STORE store) {
-    enum { ADDING = ROWS * COLUMNS <= 32 ? 32 : 0 };
+    enum { ADDING = ROWS * COLUMNS <= 32 ? 32 : 0, BY_STEPS = PANEL_ALONG || ADDING };
     const bool brings = (int)threadIdx.x >= ADDING;
     typedef tile_side<SUM, STREAM, THREADS, ROWS, ROWS, DEPTH, STREAM_ALONG, STREAM_WIDTH, true,
                       ADDING>
         stream_side;
     typedef tile_side<SUM, PANEL, THREADS, COLUMNS, COLUMNS / tile_group<SUM>::WIDTH, DEPTH,
-                      PANEL_ALONG, PANEL_WIDTH, PANEL_ALONG, ADDING>
+                      PANEL_ALONG, PANEL_WIDTH, BY_STEPS, ADDING>
         panel_side;
-    enum { APART = PANEL_ALONG ? 1 : panel_side::LENGTH };
+    enum { APART = BY_STEPS ? 1 : panel_side::LENGTH };
     static_assert(tile_same<SUM, STREAM>::value && tile_same<SUM, PANEL>::value,
                   "nothing goes through registers");
     __shared__ __align__(16) typename stream_side::lines streams[STAGES];
     __shared__ __align__(16) typename panel_side::lines panels[STAGES];
     const int across = (columns + COLUMNS - 1) / COLUMNS;
     const int first_row = block / across * ROWS, first_column = block % across * COLUMNS;
-    const int row_count = rows - first_row < ROWS ? rows - first_row : ROWS;
-    const int column_count = columns - first_column < COLUMNS ? columns - first_column : COLUMNS;
+    const int row_count = tile_count<ROWS>(rows, first_row);
+    const int column_count = tile_count<COLUMNS>(columns, first_column);
     decltype(row_of(0)) row_offsets[stream_side::PLACES];
     decltype(column_of(0)) column_offsets[panel_side::PLACES];
     tile_offsets<stream_side>(row_offsets, row_of, first_row, row_count);
@@ -449,7 +465,7 @@ DEVICE void contract_line(int block, int rows, int columns, int depth,
         const SUM *a = streams[stage][row], *b = panel_side::at(panels[stage], column, 0);
         if (adds && done + DEPTH <= depth)
             sum = line_steps<DEPTH, APART>(sum, a, b);
-        else if (adds) // a step more would not keep all bits, not even one of zeros
+        else if (depth % DEPTH && adds) // a step more would not keep all bits, not even of zeros
 #pragma unroll 1
             for (int k = 0; k < depth - done; k++)
                 sum = tile_add(sum, a[k], b[APART * k]);

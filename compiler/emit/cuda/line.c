@@ -34,10 +34,15 @@ static int choose_columns(const struct emitter *emitter, const struct thread_til
     return columns;
 }
 
+/* Whether a warp more adds, which others bring the operands for. */
+static bool has_adding_warp(const struct thread_tile *tile) {
+    return tile->tile_rows * tile->tile_columns <= WARP_THREADS;
+}
+
 static int64_t stage_bytes(const struct thread_tile *tile, int steps) {
     const int64_t bytes = dtype_bytes(tile->sum->dtype);
     const int64_t row = bytes * steps + GROUP_BYTES;
-    return tile->tile_rows * row + (tile->panel_side.along
+    return tile->tile_rows * row + (tile->panel_side.by_steps
                                         ? tile->tile_columns * row
                                         : steps * (bytes * tile->tile_columns + GROUP_BYTES));
 }
@@ -68,11 +73,12 @@ bool emit_choose_line(const struct emitter *emitter, struct thread_tile *tile) {
     line.tile_rows = tile->rows.extent > 2 ? MOST_ROWS : (int)tile->rows.extent;
     line.tile_columns = choose_columns(emitter, &line);
     line.stream_side.width = line.stream_side.along ? line.stream_side.most_width : 1;
-    line.panel_side.width = line.panel_side.most_width;
+    line.panel_side.by_steps = line.panel_side.along || has_adding_warp(&line);
+    line.panel_side.width =
+        line.panel_side.by_steps == line.panel_side.along ? line.panel_side.most_width : 1;
     if (!choose_steps(&line))
         return false;
-    line.threads =
-        LINE_THREADS + (line.tile_rows * line.tile_columns > WARP_THREADS ? 0 : WARP_THREADS);
+    line.threads = LINE_THREADS + (has_adding_warp(&line) ? WARP_THREADS : 0);
     line.line = true;
     line.before = is_there_before(&line);
     line.blocks = blocks_of(&line, line.tile_columns);
