@@ -13,7 +13,7 @@
  * constant int8. Constants become int8, less their zero point if that fits. Other integers change
  * their sign bit where need be, which adds 128 or takes it away, to them and to their zero point.
  */
-#include "compiler/lower/simplifying.h"
+#include "compiler/lower/narrow.h"
 
 #include <string.h>
 
