@@ -73,6 +73,11 @@ const struct target *gpu_target_find(const char *name) {
     return NULL;
 }
 
+void gpu_target_names(struct text *text) {
+    for (int i = 0; i < GPU_COUNT; i++)
+        text_add(text, "%s%s", i ? ", " : "", gpu_targets[i].name);
+}
+
 /* What others call a row of target.def. */
 static const struct alias {
     const char *name;

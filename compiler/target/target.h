@@ -56,6 +56,7 @@ struct text;
 void target_names(struct text *text);
 /* The same of GPUs: "sm_90". */
 const struct target *gpu_target_find(const char *name);
+void gpu_target_names(struct text *text);
 
 /* Whether it has no vectors, so that every sum is a variable of its own. */
 static inline bool target_is_small(const struct target *target) {

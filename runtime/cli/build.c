@@ -59,22 +59,12 @@ static void choose_main(enum standalone_kind *kind, const char *name, struct arg
         argp_error(state, "%s: expected classifier or runner", name);
 }
 
-/* Says which targets there are. */
-static void refuse_target(const char *name, struct argp_state *state) {
-    struct text names = {0};
-    target_names(&names);
-    const char *all = text_read(&names, NULL);
-    argp_error(state, "--target=%s: expected %s, or for a GPU cuda, sm_80, sm_90 or sm_100", name,
-               all ? all : "a name of target.def");
-    text_free(&names);
-}
-
 static void choose_target(struct build_arguments *arguments, const char *name,
                           struct argp_state *state) {
     const struct target *gpu = gpu_target_find(name), *target = target_find(name);
     const bool cuda = gpu || strcmp(name, "cuda") == 0;
     if (!target && !cuda)
-        refuse_target(name, state);
+        refuse_target(state, name, "");
     arguments->target = cuda ? gpu : target;
     arguments->product =
         cuda ? PRODUCT_CUDA

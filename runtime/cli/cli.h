@@ -48,6 +48,8 @@ void list_free(struct list *list); /* empty afterwards */
 int64_t parse_number(struct argp_state *state, const char *text, int64_t least, int64_t most);
 /* The option's value as a mode; anything else is a usage error. */
 enum et_mode parse_mode(struct argp_state *state, const char *text);
+/* A usage error that says which targets there are, behind others that the command takes. */
+void refuse_target(struct argp_state *state, const char *name, const char *others);
 
 struct cli_model {
     const char *path, *weights;

@@ -59,6 +59,17 @@ enum et_mode parse_mode(struct argp_state *state, const char *text) {
     return mode;
 }
 
+void refuse_target(struct argp_state *state, const char *name, const char *others) {
+    struct text names = {0};
+    target_names(&names);
+    text_add(&names, ", or for a GPU cuda, ");
+    gpu_target_names(&names);
+    const char *all = text_read(&names, NULL);
+    argp_error(state, "--target=%s: expected %s%s", name, others,
+               all ? all : "a name of target.def");
+    text_free(&names);
+}
+
 /* What --fast by itself allows. */
 #define FAST_BOUND 1e-4
 

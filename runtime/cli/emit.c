@@ -103,16 +103,6 @@ static void choose_arena(struct emit_arguments *arguments, const char *name,
         argp_error(state, "%s: expected pointer or static", name);
 }
 
-/* Says which targets there are. */
-static void refuse_target(const char *name, struct argp_state *state) {
-    struct text names = {0};
-    target_names(&names);
-    const char *all = text_read(&names, NULL);
-    argp_error(state, "%s: expected native, %s, or for a GPU cuda, sm_80, sm_90 or sm_100", name,
-               all ? all : "a name of target.def");
-    text_free(&names);
-}
-
 static void choose_dialect(struct emit_arguments *arguments, const char *name,
                            struct argp_state *state) {
     for (size_t i = 0; i < sizeof dialects / sizeof *dialects; i++)
@@ -129,7 +119,7 @@ static void choose_target(struct emit_arguments *arguments, const char *name,
     const struct target *gpu = cuda ? &gpu_targets[GPU_SM_90] : gpu_target_find(name);
     arguments->target = gpu ? gpu : native ? cpu_best_target() : target_find(name);
     if (!arguments->target)
-        refuse_target(name, state);
+        refuse_target(state, name, "native, ");
 }
 
 /* A GPU's target and its dialect go together. */
