@@ -4,7 +4,7 @@ import ctypes
 import math
 from contextlib import contextmanager
 
-from .elements import BYTES
+from .elements import BYTES, array_type
 
 CUDA = 2  # as DLPack calls the device
 DEFAULT_STREAM, NO_STREAM = 1, -1
@@ -140,11 +140,10 @@ class DeviceArray:
 
     @property
     def __cuda_array_interface__(self):
-        from .gpu import type_of as type_string
-        string = type_string(self.dtype)
-        if not string:
+        type_string = array_type(self.dtype)
+        if not type_string:
             raise AttributeError(f"array interfaces have no {self.dtype}")
-        return {"shape": self.shape, "typestr": string, "data": (self.address, False),
+        return {"shape": self.shape, "typestr": type_string, "data": (self.address, False),
                 "version": 3, "stream": self.stream}
 
 

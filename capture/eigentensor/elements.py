@@ -25,3 +25,13 @@ FLOATS = ("float32", "float64", "float16", "bfloat16")
 STORED_ONLY = ("float16", "bfloat16")
 INTEGERS = tuple(name for name in ELEMENTS if "int" in name)
 BYTES = {name: ctypes.sizeof(element.ctype) for name, element in ELEMENTS.items()}
+
+# Kinds of elements as array interfaces call them.
+_KINDS = {"float": "f", "int": "i", "uint": "u", "bool": "b"}
+
+
+def array_type(dtype):
+    """As array interfaces call it, "<f4"; None where they have no name for it."""
+    size = BYTES[dtype]
+    kind = _KINDS.get(dtype.rstrip("0123456789"))
+    return kind and ("|" if size == 1 else "<") + f"{kind}{size}"

@@ -4,33 +4,23 @@ import math
 import sys
 
 from . import dlpack
-from .elements import BYTES, ELEMENTS
-
-# Kinds of elements as array interfaces call them.
-_KINDS = {"float": "f", "int": "i", "uint": "u", "bool": "b"}
+from .elements import BYTES, ELEMENTS, array_type
 
 
 def is_there(value):
     return hasattr(value, "__cuda_array_interface__") or dlpack.is_on_gpu(value)
 
 
-def type_of(dtype):
-    """As array interfaces call it, "<f4"; None where they have no name for it."""
-    size = BYTES[dtype]
-    kind = _KINDS.get(dtype.rstrip("0123456789"))
-    return kind and ("|" if size == 1 else "<") + f"{kind}{size}"
-
-
 class _Shown:
     """Where a library's elements are, and how they lie."""
 
     def __init__(self, placeholder, value, stream):
-        named = type_of(placeholder.dtype) or not hasattr(value, "__dlpack__")
+        named = array_type(placeholder.dtype) or not hasattr(value, "__dlpack__")
         if named and hasattr(value, "__cuda_array_interface__"):
             shown = value.__cuda_array_interface__
             self.shape, self.strides = tuple(shown["shape"]), shown.get("strides")
             self.address, self.readonly = shown["data"]
-            self.type, self.expected = shown["typestr"], type_of(placeholder.dtype)
+            self.type, self.expected = shown["typestr"], array_type(placeholder.dtype)
             if shown.get("stream"):
                 dlpack.wait(shown["stream"], stream or dlpack.DEFAULT_STREAM)
         else:

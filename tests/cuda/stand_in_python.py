@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, "capture")
 import eigentensor
-from eigentensor import dlpack, gpu
+from eigentensor import dlpack, elements
 
 driver = ctypes.CDLL(os.environ["STAND_IN"])
 context = ctypes.c_void_p()
@@ -118,6 +118,6 @@ expect(ValueError, "row-major", program, There(shape, strides=(4, 4, 4, 112)), m
 expect(TypeError, "output 'logits' is not in a GPU's memory", program, image, mode="cuda",
        out=array.array("f", [0] * 10))
 expect(TypeError, "a stream is for", program, here, mode="cuda", stream=1)
-assert [gpu.type_of(dtype) for dtype in ("float32", "uint8", "bool", "int64", "bfloat16")] == \
+assert [elements.array_type(dtype) for dtype in ("float32", "uint8", "bool", "int64", "bfloat16")] == \
     ["<f4", "|u1", "|b1", "<i8", None]
 print("mode cuda of the Python package: all well")
