@@ -1,5 +1,5 @@
-/* How long the page takes from a change of the ink to the updated prediction, in a real browser, and
- * where that time goes.
+/* How long the page takes from a change of the ink to the updated prediction, in a real browser,
+ * and where that time goes.
  *
  *     tests/browser/test_browser.sh bench/page_latency.js [seconds of drawing, 30]
  *
@@ -67,7 +67,8 @@ pageTest('from ink to answer', {}, async (page) => {
     const found = await answers(page);
     const line = (name, values) => {
         const sorted = [...values].sort((a, b) => a - b);
-        const at = (share) => sorted[Math.floor(share * (sorted.length - 1))].toFixed(1).padStart(8);
+        const quantile = (share) => sorted[Math.floor(share * (sorted.length - 1))];
+        const at = (share) => quantile(share).toFixed(1).padStart(8);
         console.log(`${name.padEnd(10)}${at(0.5)}${at(0.95)}${at(0.99)}${at(1)}`);
     };
     console.log(`${found.length} answers, ms     p50     p95     p99    most`);

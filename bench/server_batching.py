@@ -111,8 +111,8 @@ def main():
         most = max(arguments.connections // os.cpu_count(), 2)  # so that each thread has a batch
         batching = f"--max-delay={arguments.delay}", f"--max-batch={most}"
         servers = [start(arguments.program, *paths), start(arguments.program, *batching, *paths)]
-        print(f"{arguments.connections} connections, at most {most} images and {arguments.delay} us; "
-              f"medians of {arguments.rounds} rounds, load {os.getloadavg()[0]:.1f}")
+        print(f"{arguments.connections} connections, at most {most} images and {arguments.delay} "
+              f"us; medians of {arguments.rounds} rounds, load {os.getloadavg()[0]:.1f}")
         print("model     alone: req/s     p50     p99   together: req/s     p50     p99   ratio")
         for name, shape, count, tensor in (("layers", "[1,2048]", 2048, "x"),
                                            ("mnist", "[1,1,28,28]", 784, "input_image")):

@@ -47,7 +47,8 @@ pageTest(
         await beginBlank(page);
         await page.context().setOffline(true);
         await drawDigit(page, 2);
-        await expectText(page, '#trouble span', 'This device is offline. This browser goes on by itself.');
+        await expectText(page, '#trouble span',
+            'This device is offline. This browser goes on by itself.');
         await page.context().setOffline(false);
         await trouble(page).waitFor({ state: 'hidden' });
         await expectDigit(page, 2);
@@ -106,7 +107,8 @@ pageTest('a mode that is being built, fails or differs is shown as such', {}, as
         answer.modes.aot = { state: 'absent' };
     });
     await expectText(page, '[data-mode=aot] .time', 'switched off');
-    await expectText(page, '#agree', /^✓? ?Same bits\. All three runs gave the same 320 output bits/);
+    await expectText(page, '#agree',
+        /^✓? ?Same bits\. All three runs gave the same 320 output bits/);
     await draw(1, (answer) => {
         answer.modes.aot = { state: 'failed', message: 'gcc: not found' };
     });

@@ -111,8 +111,8 @@ after(async () => {
 });
 
 /* A test with a page of its own, which fails on any error or warning that the page reports, but
- * for those that match `expected`. It is the server's, unless url() gives another, and is there once
- * there is a `ready`. */
+ * for those that match `expected`. It is the server's, unless url() gives another, and is there
+ * once there is a `ready`. */
 export function pageTest(name, options, body) {
     const {
         size = DESKTOP,

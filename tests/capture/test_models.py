@@ -147,8 +147,9 @@ class Mnist(unittest.TestCase):
 
     def test_the_guide_as_pasted(self):
         """Its commands, but for those that install what this test runs with."""
+        page = (ROOT / "docs/port-your-model.md").read_text()
         python, shell = re.search(r"^build/python/bin/python - <<'END'\n(.*?)^END\n(.*?)^```$",
-                                  (ROOT / "docs/port-your-model.md").read_text(), re.M | re.S).groups()
+                                  page, re.M | re.S).groups()
         self.assertEqual(len(shell.splitlines()), 2)
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "build").mkdir()

@@ -82,7 +82,8 @@ class Server:
 
     def json(self, method, path, body=None, status=200, headers=None):
         if isinstance(body, (dict, list)):
-            body, headers = json.dumps(body), {"Content-Type": "application/json", **(headers or {})}
+            body = json.dumps(body)
+            headers = {"Content-Type": "application/json", **(headers or {})}
         found, _, text = self.request(method, path, body, headers)
         assert found == status, f"{method} {path}: {found}, expected {status}: {text[:300]}"
         return json.loads(text)
@@ -156,7 +157,8 @@ CACHE = CACHE_FOLDER.name
 
 
 def demo_body(name="3-pen", mode="anytensor"):
-    return json.dumps({"image_bytes": base64.b64encode(sample(name)).decode(), "mode": mode}).encode()
+    image = base64.b64encode(sample(name)).decode()
+    return json.dumps({"image_bytes": image, "mode": mode}).encode()
 
 
 def post(path, body, kind="application/json", more=""):
@@ -183,7 +185,8 @@ def long_file(folder, elements=2**36):
     """The sum of exp(x * i) over so many i: nothing to store, and minutes to compute."""
     wide = {"dtype": "float32", "shape": [elements]}
     one = {"dtype": "float32", "shape": [1]}
-    graph = {"format": "eigentensor", "version": 2, "name": "long", "inputs": [{"name": "x", **one}],
+    graph = {"format": "eigentensor", "version": 2, "name": "long",
+             "inputs": [{"name": "x", **one}],
              "nodes": [{"id": 0, "op": "input", "src": [], "name": "x", **one},
                        {"id": 1, "op": "expand", "src": [0], **wide},
                        {"id": 2, "op": "iota", "src": [], "dtype": "int64", "shape": [elements]},
@@ -208,10 +211,12 @@ def long_request(mode=None):
 def png(width, height, rows=None, colour=0, depth=8, extra=b""):
     """A grey PNG, or one of another colour type; rows: the data to compress instead."""
     def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        length, checksum = len(data), zlib.crc32(kind + data)
+        return struct.pack(">I", length) + kind + data + struct.pack(">I", checksum)
     if rows is None:
         rows = (b"\0" + b"\0" * width) * height
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
             + extra + chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b""))
 
 
@@ -228,8 +233,8 @@ def run_tests(names):
         began = time.monotonic()
         try:
             note = test()
-            print(f"ok    {name} ({time.monotonic() - began:.1f} s){' skipped: ' + note if note else ''}",
-                  flush=True)
+            skipped = f" skipped: {note}" if note else ""
+            print(f"ok    {name} ({time.monotonic() - began:.1f} s){skipped}", flush=True)
         except Exception:  # every other test still has its say
             import traceback
             failed += 1

@@ -21,9 +21,13 @@ def get(line, *headers):
 
 # Each must get this status, once, and the end of its connection.
 REFUSED = {
-    "two ways to say the length": (POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-    "the same, turned around": (POST + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 400),
-    "of a GET": (get(b"GET /healthz HTTP/1.1", b"Host: x", b"Content-Length: 5", b"Transfer-Encoding: chunked"), 400),
+    "two ways to say the length":
+        (POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    "the same, turned around":
+        (POST + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 400),
+    "of a GET":
+        (get(b"GET /healthz HTTP/1.1", b"Host: x", b"Content-Length: 5",
+             b"Transfer-Encoding: chunked"), 400),
     "two lengths": (POST + b"Content-Length: 2\r\nContent-Length: 5\r\n\r\n{}", 400),
     "the same length twice": (POST + b"Content-Length: 2\r\ncontent-length: 2\r\n\r\n{}", 400),
     "a list of lengths": (POST + b"Content-Length: 2, 2\r\n\r\n{}", 400),
@@ -37,12 +41,15 @@ REFUSED = {
     "an unknown coding": (POST + b"Transfer-Encoding: gzip\r\n\r\n{}", 501),
     "identity": (POST + b"Transfer-Encoding: identity\r\n\r\n{}", 501),
     "almost chunked": (POST + b"Transfer-Encoding: xchunked\r\n\r\n{}", 501),
-    "an unknown coding below chunked": (POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
+    "an unknown coding below chunked":
+        (POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
     "chunked is not the last": (POST + b"Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n", 400),
     "chunked twice": (POST + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", 400),
-    "chunked in two headers": (POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    "chunked in two headers":
+        (POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     "no coding": (POST + b"Transfer-Encoding:\r\n\r\n{}", 400),
-    "a coding in HTTP/1.0": (b"POST /infer HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    "a coding in HTTP/1.0":
+        (b"POST /infer HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     "a folded coding": (POST + b"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", 400),
     "a chunk's size that is none": (CHUNKED + b"zz\r\n{}\r\n0\r\n\r\n", 400),
     "a negative chunk": (CHUNKED + b"-2\r\n{}\r\n0\r\n\r\n", 400),
@@ -98,13 +105,15 @@ ALLOWED = {
     "an absolute target": (get(b"GET http://x/healthz HTTP/1.1", b"Host: x"), 200),
     "one in capitals, with a port and no path": (get(b"GET HTTP://X:80 HTTP/1.1", b"Host: x"), 200),
     "one with a query and no path": (get(b"GET http://x?y HTTP/1.1", b"Host: x"), 200),
-    "one with both": (get(b"GET http://[::1]:8989/api/model?model=mnist HTTP/1.1", b"Host: x"), 200),
+    "one with both":
+        (get(b"GET http://[::1]:8989/api/model?model=mnist HTTP/1.1", b"Host: x"), 200),
     "encoded letters": (get(b"GET /%68ealthz HTTP/1.1", b"Host: x"), 200),
     "white space around a length": (POST + b"Content-Length:\t 2 \r\n\r\n{}", 422),
     "chunks with extensions and trailers":
         (CHUNKED + b'1;a="b"\r\n{\r\n01\r\n}\r\n00\r\nContent-Length: 5\r\n\r\n', 422),
     "chunked in capitals": (POST + b"Transfer-Encoding: CHUNKED\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 422),
-    "a body of a GET": (get(b"GET /healthz HTTP/1.1", b"Host: x", b"Content-Length: 4") + b"abcd", 200),
+    "a body of a GET":
+        (get(b"GET /healthz HTTP/1.1", b"Host: x", b"Content-Length: 4") + b"abcd", 200),
     "empty lines before it": (b"\r\n\r\n" + NEXT, 200),
     "a later minor version": (get(b"GET /healthz HTTP/1.9", b"Host: x"), 200),
     "the server as a whole": (get(b"OPTIONS * HTTP/1.1", b"Host: x"), 204),
@@ -136,7 +145,8 @@ def test_http_1_0_keeps_open_when_asked():
 def test_continue_is_said_when_it_is_awaited():
     body = demo_body()
     with Server("--no-aot") as server, server.connect() as client:
-        client.sendall(post("/infer", body, more="Expect: 100-continue\r\nConnection: close\r\n")[:-len(body)])
+        request = post("/infer", body, more="Expect: 100-continue\r\nConnection: close\r\n")
+        client.sendall(request[:-len(body)])
         assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         client.sendall(body)
         assert receive(client).endswith(b'"data":3}')
@@ -174,7 +184,8 @@ def test_index_configuration_and_statistics():
         for _ in range(3):
             server.json("POST", "/v2/models/mnist/infer", oip_request())
         server.json("POST", "/v2/models/mnist/infer", {}, 400)
-        for path in ("/v2/models/stats", "/v2/models/mnist/stats", "/v2/models/mnist/versions/1/stats"):
+        for path in ("/v2/models/stats", "/v2/models/mnist/stats",
+                     "/v2/models/mnist/versions/1/stats"):
             stats = server.json("GET", path)["model_stats"][0]
             assert stats["name"] == "mnist" and stats["inference_count"] == 3
             assert abs(stats["last_inference"] / 1000 - time.time()) < 60
@@ -226,7 +237,8 @@ def test_onnx_models_at_the_sizes_given():
         with Server(*paths, "--no-aot", "--axis", "width=4") as server:
             assert server.json("GET", "/v2/models/conv")["inputs"][0]["shape"] == [1, 2, 6, 6]
             assert server.json("GET", "/v2/models/open_axes")["inputs"][0]["shape"] == [-1, 3, 4]
-            inputs = [{"name": "x", "datatype": "FP32", "shape": [1, 3, 4], "data": list(range(12))}]
+            inputs = [{"name": "x", "datatype": "FP32", "shape": [1, 3, 4],
+                       "data": list(range(12))}]
             reply = server.json("POST", "/v2/models/open_axes/infer", {"inputs": inputs})
             assert reply["outputs"][0]["shape"] == [3, 4]
             assert reply["outputs"][0]["data"] == list(range(12))
@@ -331,10 +343,12 @@ def test_integers_of_all_widths():
             for name, (code, data, expected) in INTEGERS.items():
                 check_integers(server, name, code, data, expected)
             for name, value, said in (("UINT16", 65536, "65535"), ("INT16", -32769, "-32768"),
-                                      ("UINT32", -1, "4294967295"), ("UINT64", -1, "18446744073709551615"),
+                                      ("UINT32", -1, "4294967295"),
+                                      ("UINT64", -1, "18446744073709551615"),
                                       ("UINT64", str(2**64), "uint64"), ("UINT32", "7", "integer")):
                 tensor = {"name": "x", "datatype": name, "shape": [3], "data": [value, 0, 0]}
-                reply = server.json("POST", f"/v2/models/{name.lower()}/infer", {"inputs": [tensor]}, 400)
+                reply = server.json("POST", f"/v2/models/{name.lower()}/infer",
+                                    {"inputs": [tensor]}, 400)
                 assert said in reply["error"], reply
 
 
@@ -349,7 +363,8 @@ def test_compressed_bodies():
             reply = server.json("POST", "/v2/models/mnist/infer", pack(body), 200, {
                 "Content-Encoding": coding, "Inference-Header-Content-Length": str(len(text))})
             assert reply["outputs"] == as_json["outputs"]
-            reply = server.json("POST", "/infer", pack(demo_body()), 200, {"Content-Encoding": coding})
+            reply = server.json("POST", "/infer", pack(demo_body()),
+                                headers={"Content-Encoding": coding})
             assert reply["data"] == 3
             bomb = pack(b"0" * 100001)
             assert len(bomb) < 1000
@@ -362,7 +377,8 @@ def test_compressed_bodies():
 def test_replies_name_what_is_not_finite():
     nan, infinity = float("nan"), float("inf")
     cases = [([1, 2, 3, 4], [1, 1, 1, 1], [], []), ([1, 0, 0, 1], [1, 1, 0, 1], [], ["y"]),
-             ([1, 2, 3, 4], [0, 1, 1, 1], [], ["y"]), ([1, 2, 3, 4], [1, infinity, 1, 1], ["b"], []),
+             ([1, 2, 3, 4], [0, 1, 1, 1], [], ["y"]),
+             ([1, 2, 3, 4], [1, infinity, 1, 1], ["b"], []),
              ([nan, 2, 3, 4], [1, 1, infinity, 1], ["a", "b"], ["y"])]
     with tempfile.TemporaryDirectory() as folder:
         with Server(quotient_file(folder, "quotient"), "--no-aot") as server:
@@ -389,7 +405,8 @@ CHANGES = [
     (lambda r: r.update(id="x", model_name="mnist", anything=[1]), True),
     (lambda r: r.update(id=5), False),
     (lambda r: r.update(parameters=5), False),
-    (lambda r: r.update(parameters={"mode": None, "binary_data_output": None, "priority": 1}), True),
+    (lambda r: r.update(parameters={"mode": None, "binary_data_output": None, "priority": 1}),
+     True),
     (lambda r: r.update(parameters={"mode": "fast"}), False),
     (lambda r: r.update(parameters={"mode": 1}), False),
     (lambda r: r.update(parameters={"binary_data_output": 1}), False),
@@ -438,7 +455,8 @@ def test_schemas_are_as_strict_as_the_server():
                     ({**json.loads(demo_body()), "mode": "fast"}, False)]
         for request, good in pictures:
             server.json("POST", "/infer", request, 200 if good else 422)
-            fits = server_schema.fits_schema(request, {"$ref": "#/components/schemas/DemoRequest"}, document)
+            fits = server_schema.fits_schema(
+                request, {"$ref": "#/components/schemas/DemoRequest"}, document)
             assert fits == good, request
 
 

@@ -1,7 +1,7 @@
 """hardened.py KIND COMMAND...: runs a command where the system refuses what hardened systems do.
 
-write-execute     pages that are writable and executable, or become executable: what systemd does for
-                  MemoryDenyWriteExecute=yes
+write-execute     pages that are writable and executable, or become executable: what systemd does
+                  for MemoryDenyWriteExecute=yes
 no-memory-files   that, and files in memory"""
 import ctypes
 import errno
@@ -21,7 +21,8 @@ NUMBER, THIRD_ARGUMENT = 0, 16 + 2 * 8  # in struct seccomp_data
 def rows(kind):
     calls = CALLS[platform.machine()]
     yield LOAD, 0, 0, NUMBER
-    for name, bits in [("mmap", WRITE | EXECUTE), ("mprotect", EXECUTE), ("pkey_mprotect", EXECUTE)]:
+    for name, bits in [("mmap", WRITE | EXECUTE), ("mprotect", EXECUTE),
+                       ("pkey_mprotect", EXECUTE)]:
         yield JUMP_IF_EQUAL, 0, 5, calls[name]
         yield LOAD, 0, 0, THIRD_ARGUMENT
         yield AND, 0, 0, bits
@@ -37,7 +38,8 @@ def rows(kind):
 def main(kind, *command):
     program = b"".join(struct.pack("HBBI", *row) for row in rows(kind))
     text = ctypes.create_string_buffer(program)
-    filter_ = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(text)))
+    filter_ = ctypes.create_string_buffer(
+        struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(text)))
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
     no_new_privileges, filter_calls, by_filter = 38, 22, 2
