@@ -10,11 +10,18 @@
 #define CHAIN_GO_ON                                                                                \
     steps->of[CHAIN_CODE(step->op, step->form)](chain, step, steps, v[0], v[1], v[2], v[3], v[4],  \
                                                 v[5], v[6], v[7]);
+/* take_NAME does it to v; NAME also goes on. */
 #define CHAIN_FUNCTION(name, ...)                                                                  \
-    static void OF_BLOCK(name)(CHAIN_STATE) {                                                      \
+    static inline __attribute__((always_inline)) void OF_BLOCK(take_##name)(                       \
+        struct chain * chain __attribute__((unused)),                                              \
+        const struct row_step *step __attribute__((unused)),                                       \
+        vector_f32 *v __attribute__((unused))) {                                                   \
         enum { rows = CHAIN_ROWS, across = CHAIN_ACROSS, part = OF_KIND(CHAIN_KIND) };             \
-        vector_f32 v[CHAIN_VECTORS] = {v0, v1, v2, v3, v4, v5, v6, v7};                            \
         __VA_ARGS__                                                                                \
+    }                                                                                              \
+    static void OF_BLOCK(name)(CHAIN_STATE) {                                                      \
+        vector_f32 v[CHAIN_VECTORS] = {v0, v1, v2, v3, v4, v5, v6, v7};                            \
+        OF_BLOCK(take_##name)(chain, step, v);                                                     \
         if (++step < chain->end)                                                                   \
             CHAIN_GO_ON                                                                            \
     }
@@ -53,7 +60,7 @@
         {CHAIN_EACH(short, LOAD(f32, CHAIN_SLOT(step->from) + i * CHAIN_LANES), expression)})
 #define CHAIN_OF_ONE(name, short, expression)                                                      \
     CHAIN_FUNCTION(                                                                                \
-        name, EACH {                                                                               \
+        name##_SAME, EACH {                                                                        \
             const vector_##short a = (vector_##short)v[i];                                         \
             v[i] = (vector_f32)(expression);                                                       \
         })
@@ -78,20 +85,20 @@
 #define CHAIN_BINARY(name, op, function, dtype, short, value) CHAIN_OF_TWO(name, short, value)
 #define CHAIN_REVERSED(name, op, function, dtype, short, value) CHAIN_OF_TWO(name, short, value)
 #define CHAIN_UNARY(name, op, function, dtype, short, value) CHAIN_OF_ONE(name, short, value)
-#define CHAIN_LOOP(name, op, function) CHAIN_FUNCTION(name, CHAIN_COMPUTE(STEP_##name))
+#define CHAIN_LOOP(name, op, function) CHAIN_FUNCTION(name##_SAME, CHAIN_COMPUTE(STEP_##name))
 #define CHAIN_CAST(name, from, from_short, to, to_short, value)                                    \
     CHAIN_OF_ONE(name, from_short, value)
 #define CHAIN_WIDEN(name, from, from_short, to, to_short) CHAIN_OF_ONE(name, i32, a)
 #define CHAIN_CANONICAL(name, value) CHAIN_OF_ONE(name, f32, value)
 #define CHAIN_NUMBER(name, value) CHAIN_OF_TWO(name, f32, value)
 #define CHAIN_REDUCE(name, op, function, tree)                                                     \
-    CHAIN_FUNCTION(                                                                                \
-        name, CHAIN_LANES_TAKE(function, LANES_##tree != LANES_SUM && LANES_##tree != LANES_PROD))
+    CHAIN_FUNCTION(name##_ROWS, CHAIN_LANES_TAKE(function, LANES_##tree != LANES_SUM &&            \
+                                                               LANES_##tree != LANES_PROD))
 #include "templates/chain.def"
 
 /* ---- Those of their own ---- */
 
-CHAIN_FUNCTION(RAMP, {
+CHAIN_FUNCTION(RAMP_SAME, {
     const vector_f32 bound = repeated_bits(chain->operands[step->from]);
     const vector_f32 shift = repeated_bits(chain->operands[step->from + 1]);
     EACH v[i] = greater_of_vectors(bound, v[i]) - greater_of_vectors(bound, v[i] + shift);
@@ -113,27 +120,27 @@ CHAIN_FUNCTION(RAMP, {
 #define CHAIN_OF_ALL(number) repeated_bits(from[number])
 CHAIN_NORMALIZE(NORMALIZE_COLUMNS, CHAIN_OF_COLUMN)
 CHAIN_NORMALIZE(NORMALIZE_SAME, CHAIN_OF_ALL)
-CHAIN_FUNCTION(CUBIC, {
+CHAIN_FUNCTION(CUBIC_SAME, {
     const vector_f32 factor = repeated_bits(chain->operands[step->from]);
     EACH v[i] = v[i] + factor * (v[i] * v[i] * v[i]);
 })
-CHAIN_FUNCTION(SQUARE, EACH v[i] = v[i] * v[i];)
-CHAIN_FUNCTION(SIGMOID, {
+CHAIN_FUNCTION(SQUARE_SAME, EACH v[i] = v[i] * v[i];)
+CHAIN_FUNCTION(SIGMOID_SAME, {
     EACH v[i] = -v[i];
     CHAIN_COMPUTE(STEP_EXP)
     EACH v[i] = 1.0f / (v[i] + 1.0f);
 })
-CHAIN_FUNCTION(FETCH, {
+CHAIN_FUNCTION(FETCH_BLOCK, {
     const float *from = chain->operands[step->from];
     from += (chain->row + rows) * step->row + chain->column;
     EACH __builtin_prefetch(from + CHAIN_OFFSET);
 })
-CHAIN_FUNCTION(KEEP, {
+CHAIN_FUNCTION(KEEP_SLOT, {
     float *const slot = CHAIN_SLOT(step->from);
     EACH STORE(f32, slot + i * CHAIN_LANES, v[i]);
 })
 #define CHAIN_PUTS(name, type, value, put_part, put)                                               \
-    CHAIN_FUNCTION(name, {                                                                         \
+    CHAIN_FUNCTION(name##_BLOCK, {                                                                 \
         const long apart = step->row; /* stores keep the compiler from knowing it still */         \
         type *const to = (type *)chain->results[step->from] + chain->row * apart + chain->column;  \
         EACH {                                                                                     \
@@ -152,56 +159,88 @@ CHAIN_PUTS(PUT_BYTES, uint8_t, narrowed(v[i]), store_part_of_bytes, CHAIN_STORE_
 
 /* ---- The block ---- */
 
+#define CHAIN_HAS(name, form) [CHAIN_CODE(STEP_##name, FORM_##form)] = OF_BLOCK(name##_##form),
 #define CHAIN_FORMS(name)                                                                          \
-    [CHAIN_CODE(STEP_##name, FORM_SAME)] = OF_BLOCK(name##_SAME),                                  \
-                             [CHAIN_CODE(STEP_##name, FORM_ROWS)] = OF_BLOCK(name##_ROWS),         \
-                             [CHAIN_CODE(STEP_##name, FORM_COLUMNS)] = OF_BLOCK(name##_COLUMNS),   \
-                             [CHAIN_CODE(STEP_##name, FORM_BLOCK)] = OF_BLOCK(name##_BLOCK),
-#define CHAIN_ALL_FORMS(name)                                                                      \
-    CHAIN_FORMS(name)[CHAIN_CODE(STEP_##name, FORM_SLOT)] = OF_BLOCK(name##_SLOT),
-#define CHAIN_ONE_FORM(name, form) [CHAIN_CODE(STEP_##name, form)] = OF_BLOCK(name),
+    CHAIN_HAS(name, SAME) CHAIN_HAS(name, ROWS) CHAIN_HAS(name, COLUMNS) CHAIN_HAS(name, BLOCK)
+#define CHAIN_ALL_FORMS(name) CHAIN_FORMS(name) CHAIN_HAS(name, SLOT)
 static const struct chain_steps OF_BLOCK(steps) = {{
 #define CHAIN_TAKE(name, value) CHAIN_ALL_FORMS(name)
 #define CHAIN_TAKE_BYTES(name, dtype, short) CHAIN_FORMS(name)
 #define CHAIN_BINARY(name, op, function, dtype, short, value) CHAIN_ALL_FORMS(name)
 #define CHAIN_REVERSED(name, op, function, dtype, short, value) CHAIN_ALL_FORMS(name)
-#define CHAIN_UNARY(name, op, function, dtype, short, value) CHAIN_ONE_FORM(name, 0)
-#define CHAIN_LOOP(name, op, function) CHAIN_ONE_FORM(name, 0)
-#define CHAIN_CAST(name, from, from_short, to, to_short, value) CHAIN_ONE_FORM(name, 0)
-#define CHAIN_WIDEN(name, from, from_short, to, to_short) CHAIN_ONE_FORM(name, 0)
-#define CHAIN_CANONICAL(name, value) CHAIN_ONE_FORM(name, 0)
+#define CHAIN_UNARY(name, op, function, dtype, short, value) CHAIN_HAS(name, SAME)
+#define CHAIN_LOOP(name, op, function) CHAIN_HAS(name, SAME)
+#define CHAIN_CAST(name, from, from_short, to, to_short, value) CHAIN_HAS(name, SAME)
+#define CHAIN_WIDEN(name, from, from_short, to, to_short) CHAIN_HAS(name, SAME)
+#define CHAIN_CANONICAL(name, value) CHAIN_HAS(name, SAME)
 #define CHAIN_NUMBER(name, value) CHAIN_ALL_FORMS(name)
-#define CHAIN_REDUCE(name, op, function, tree) CHAIN_ONE_FORM(name, FORM_ROWS)
+#define CHAIN_REDUCE(name, op, function, tree) CHAIN_HAS(name, ROWS)
+#define CHAIN_JOINED(name, op, form, others)                                                       \
+    [CHAIN_CODE(STEP_##name, FORM_##form)] = OF_BLOCK(op##_##form),
 #include "templates/chain.def"
-    CHAIN_ONE_FORM(RAMP, FORM_SAME)[CHAIN_CODE(STEP_NORMALIZE, FORM_COLUMNS)] =
-        OF_BLOCK(NORMALIZE_COLUMNS),
-    [CHAIN_CODE(STEP_NORMALIZE, FORM_SAME)] = OF_BLOCK(NORMALIZE_SAME),
-    CHAIN_ONE_FORM(CUBIC, FORM_SAME) CHAIN_ONE_FORM(SQUARE, 0) CHAIN_ONE_FORM(SIGMOID, 0)
-        CHAIN_ONE_FORM(FETCH, FORM_BLOCK) CHAIN_ONE_FORM(KEEP, FORM_SLOT)
-            CHAIN_ONE_FORM(PUT, FORM_BLOCK) CHAIN_ONE_FORM(PUT_CANONICAL, FORM_BLOCK)
-                CHAIN_ONE_FORM(PUT_BYTES, FORM_BLOCK)}};
+    CHAIN_HAS(RAMP, SAME) CHAIN_HAS(NORMALIZE, COLUMNS) CHAIN_HAS(NORMALIZE, SAME)
+        CHAIN_HAS(CUBIC, SAME) CHAIN_HAS(SQUARE, SAME) CHAIN_HAS(SIGMOID, SAME)
+            CHAIN_HAS(FETCH, BLOCK) CHAIN_HAS(KEEP, SLOT) CHAIN_HAS(PUT, BLOCK)
+                CHAIN_HAS(PUT_CANONICAL, BLOCK) CHAIN_HAS(PUT_BYTES, BLOCK)}};
 
-/* Blocks one after another, of some rows and columns, as many as are multiples of a block's. */
-static void OF_BLOCK(chain)(struct chain *chain, const struct chain_span *span) {
+/* Blocks one after another, of some rows and columns, as many as are multiples of a block's; `...`
+ * takes one, v. */
+#define CHAIN_EACH_BLOCK(chain, ...)                                                               \
+    const long apart = (chain)->taken_row;                                                         \
+    const float *const taken = (chain)->taken;                                                     \
+    const long row_end = span->row_end, column_end = span->column_end;                             \
+    for (long row = span->row; row < row_end; row += rows)                                         \
+        for (long column = span->column; column < column_end; column += across * CHAIN_LANES) {    \
+            vector_f32 v[CHAIN_VECTORS] = {0};                                                     \
+            (chain)->row = row;                                                                    \
+            (chain)->column = column;                                                              \
+            if (taken) {                                                                           \
+                const float *const from = taken + row * apart + column;                            \
+                EACH v[i] = CHAIN_LOAD(from + (i / across * apart + i % across * CHAIN_LANES));    \
+            }                                                                                      \
+            __VA_ARGS__                                                                            \
+        }
+static void OF_BLOCK(chain_by_steps)(struct chain *chain, const struct chain_span *span) {
     enum { rows = CHAIN_ROWS, across = CHAIN_ACROSS, part = OF_KIND(CHAIN_KIND) };
     const struct chain_steps *const steps = &OF_BLOCK(steps);
     const struct row_step *const step = chain->first;
-    const long apart = chain->taken_row;
-    const float *const taken = chain->taken;
-    const long row_end = span->row_end, column_end = span->column_end;
-    for (long row = span->row; row < row_end; row += rows)
-        for (long column = span->column; column < column_end; column += across * CHAIN_LANES) {
-            vector_f32 v[CHAIN_VECTORS] = {0};
-            chain->row = row;
-            chain->column = column;
-            if (taken) {
-                const float *const from = taken + row * apart + column;
-                EACH v[i] = CHAIN_LOAD(from + (i / across * apart + i % across * CHAIN_LANES));
-            }
-            CHAIN_GO_ON
-        }
+    CHAIN_EACH_BLOCK(chain, CHAIN_GO_ON)
 }
 
+/* Chains whose steps are joined, without a jump, in the largest blocks of their kind. */
+#define CHAIN_JOIN(op, form) OF_BLOCK(take_##op##_##form)(&here, ++step, v);
+#define CHAIN_WITHOUT_JUMPS(name, op, form, others)                                                \
+    static void OF_BLOCK(chain_##name)(struct chain * chain, const struct chain_span *span) {      \
+        enum { rows = CHAIN_ROWS, across = CHAIN_ACROSS, part = OF_KIND(CHAIN_KIND) };             \
+        struct chain here = *chain; /* which no store through a pointer can change */              \
+        CHAIN_EACH_BLOCK(&here, const struct row_step *step = here.first;                          \
+                         OF_BLOCK(take_##op##_##form)(&here, step, v); others)                     \
+    }
+#define CHAIN_BLOCK_OF(name) [CHAIN_OF(STEP_##name)] = OF_BLOCK(chain_##name),
+#define CHAIN_BLOCK_BY_STEPS(name) [CHAIN_OF(STEP_##name)] = OF_BLOCK(chain_by_steps),
+
+#define CHAIN_JOINED(name, op, form, others)
+#if CHAIN_ROWS * CHAIN_ACROSS == 8 && CHAIN_ROWS == 1
+#define CHAIN_JOINED_WIDE(name, op, form, others) CHAIN_WITHOUT_JUMPS(name, op, form, others)
+#elif CHAIN_ROWS * CHAIN_ACROSS == 8
+#define CHAIN_JOINED_TILE(name, op, form, others) CHAIN_WITHOUT_JUMPS(name, op, form, others)
+#endif
+#include "templates/chain.def"
+
+static const struct chain_block OF_BLOCK(block) = {{
+    OF_BLOCK(chain_by_steps),
+#define CHAIN_JOINED(name, op, form, others) CHAIN_BLOCK_BY_STEPS(name)
+#if CHAIN_ROWS * CHAIN_ACROSS == 8 && CHAIN_ROWS == 1
+#define CHAIN_JOINED_WIDE(name, op, form, others) CHAIN_BLOCK_OF(name)
+#elif CHAIN_ROWS * CHAIN_ACROSS == 8
+#define CHAIN_JOINED_TILE(name, op, form, others) CHAIN_BLOCK_OF(name)
+#endif
+#include "templates/chain.def"
+}};
+
+#undef CHAIN_WITHOUT_JUMPS
+#undef CHAIN_BLOCK_OF
+#undef CHAIN_BLOCK_BY_STEPS
 #undef CHAIN_ROWS
 #undef CHAIN_ACROSS
 #undef CHAIN_KIND

@@ -149,6 +149,7 @@ struct chain {
     const float *taken;
     long taken_row;
     struct chain_room *room;
+    int joined;       /* CHAIN_OF all its steps */
     long row, column; /* of the block at hand */
 };
 
@@ -159,12 +160,12 @@ struct chain {
     }
 #include "templates/chain.def"
 
-static __attribute__((noinline)) void take_scratch(struct chain *chain, int op, long columns) {
+static __attribute__((noinline)) void take_scratch(float *scratch, int op, long columns) {
     static void (*const loops[])(float *, const float *, long) = {
 #define CHAIN_LOOP(name, op, function) [STEP_##name] = loop_##function,
 #include "templates/chain.def"
     };
-    loops[op](chain->room->scratch, chain->room->scratch, columns);
+    loops[op](scratch, scratch, columns);
 }
 
 #if defined __clang__
@@ -234,7 +235,7 @@ static __attribute__((noinline)) void take_scratch(struct chain *chain, int op, 
     }
 #define CHAIN_IN_SCRATCH(op)                                                                       \
     EACH STORE(f32, chain->room->scratch + i * CHAIN_LANES, v[i]);                                 \
-    take_scratch(chain, op, rows *across *CHAIN_LANES);                                            \
+    take_scratch(chain->room->scratch, op, rows *across *CHAIN_LANES);                             \
     EACH v[i] = LOAD(f32, chain->room->scratch + i * CHAIN_LANES);
 /* An operation that is a loop of its own. */
 #if defined __AVX512F__
@@ -252,7 +253,7 @@ static __attribute__((noinline)) void take_scratch(struct chain *chain, int op, 
 
 /* ---- Steps: a function each, in blocks of every size ---- */
 
-enum { CHAIN_CODES = STEP_FORMS * (STEP_F32_TO_I8 + 1) };
+enum { CHAIN_CODES = STEP_FORMS * STEP_COUNT };
 #define CHAIN_CODE(op, form) (STEP_FORMS * (op) + (form))
 
 /* A step with the block in its arguments, which registers hold; it ends in a jump to the next. */
@@ -282,9 +283,13 @@ struct chain_steps {
     BLOCK(1, 8, whole)
 
 enum { CHAIN_whole, CHAIN_part };
-/* Blocks one after another, of some rows and columns, as many as are multiples of a block's. */
 struct chain_span {
     long row, row_end, column, column_end;
+};
+/* How blocks of one size go through a chain: by its steps; or, if they are all joined, at once. */
+#define CHAIN_OF(op) ((op) < STEP_FIRST_JOINED ? 0 : (op)-STEP_FIRST_JOINED + 1)
+struct chain_block {
+    void (*of[CHAIN_OF(STEP_COUNT)])(struct chain *chain, const struct chain_span *span);
 };
 #define CHAIN_ROWS 1
 #define CHAIN_ACROSS 1
@@ -336,10 +341,9 @@ struct chain_span {
 #include "runtime/kernels/chain_steps.h"
 
 /* By kind, vectors across and rows; NULL: there is none of that size. */
-typedef void chain_block_function(struct chain *chain, const struct chain_span *span);
-static chain_block_function *const chain_blocks[2][CHAIN_VECTORS + 1][CHAIN_VECTORS + 1] = {
+static const struct chain_block *const chain_blocks[2][CHAIN_VECTORS + 1][CHAIN_VECTORS + 1] = {
 #define CHAIN_BLOCK(rows, across, kind)                                                            \
-    [CHAIN_##kind][across][rows] = chain_##rows##x##across##_##kind,
+    [CHAIN_##kind][across][rows] = &block_##rows##x##across##_##kind,
     CHAIN_BLOCKS(CHAIN_BLOCK)
 #undef CHAIN_BLOCK
 };
@@ -372,6 +376,7 @@ static inline void prepare_chain(struct chain *chain, bool reduces) {
             chain->reductions[chain->reduction_count++] = step;
     chain->only_reduces = takes && chain->end - first == 2 && chain->reduction_count == 1;
     chain->first = first + takes;
+    chain->joined = CHAIN_OF(chain->first->op);
     chain->taken = takes ? chain->operands[first->from] : NULL;
     chain->taken_row = first->form == FORM_BLOCK ? first->row : 0;
 }
@@ -452,11 +457,11 @@ static inline void run_rows(struct chain *chain, struct chain_span span, long ro
         while (across > vectors)
             across /= 2;
         span.column_end = span.column + (vectors & -across) * CHAIN_LANES;
-        chain_blocks[CHAIN_whole][across][rows](chain, &span);
+        chain_blocks[CHAIN_whole][across][rows]->of[chain->joined](chain, &span);
     }
     span.column_end = chain->columns;
     if (chain->width)
-        chain_blocks[CHAIN_part][1][rows](chain, &span);
+        chain_blocks[CHAIN_part][1][rows]->of[chain->joined](chain, &span);
     end_chain_lanes(chain, span.row, rows);
 }
 

@@ -110,7 +110,23 @@ enum row_step_op {
     STEP_U8_TO_I32,
     STEP_F32_TO_I32,
     STEP_F32_TO_U8,
-    STEP_F32_TO_I8
+    STEP_F32_TO_I8,
+    // behind one that takes elements: this one and all that follow, as its name lists them
+    STEP_SUB_EXP_PUT_SUM_FETCH,
+    STEP_SUB_SQUARE_SUM,
+    STEP_MUL_PUT_CANONICAL,
+    STEP_NORMALIZE_GELU_PUT_FETCH,
+    STEP_ADD_GREATER_OF_PUT,
+    STEP_ADD_ROWS_GREATER_OF_PUT,
+    STEP_ADD_SILU_PUT,
+    STEP_ADD_GELU_PUT,
+    STEP_NORMALIZE_PUT,
+    STEP_NORMALIZE_ADD_PUT,
+    STEP_NORMALIZE_RAMP_PUT,
+    STEP_NORMALIZE_SILU_PUT,
+    STEP_SUB_EXP_PUT,
+    STEP_COUNT,
+    STEP_FIRST_JOINED = STEP_SUB_EXP_PUT_SUM_FETCH
 };
 enum {
     CHAIN_SLOTS = 64,  /* from 1 */

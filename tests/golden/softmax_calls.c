@@ -8,7 +8,7 @@ static void k01_max(const float *restrict x, float *restrict t1) {
  * nodes 4 5 */
 static void k02_exp(const float *restrict x, const float *restrict t1, float *restrict t5) {
     static const struct row_step steps0[] = {
-        {STEP_TAKE, FORM_BLOCK, 0, 100}, {STEP_SUB, FORM_ROWS, 1, 1}, {STEP_EXP},
+        {STEP_TAKE, FORM_BLOCK, 0, 100}, {STEP_SUB_EXP_PUT, FORM_ROWS, 1, 1}, {STEP_EXP},
         {STEP_PUT, FORM_BLOCK, 0, 100}};
     const void *const operands0[] = {x, t1};
     void *const results0[] = {t5};

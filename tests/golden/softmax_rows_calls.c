@@ -9,8 +9,8 @@ static void k01_max_exp_sum(const float *restrict x, float *restrict t1, float *
     void *const results0[] = {t1};
     float reduced0;
     static const struct row_step steps1[] = {
-        {STEP_TAKE, FORM_BLOCK, 0, 100}, {STEP_SUB, FORM_SAME, 1}, {STEP_EXP},
-        {STEP_PUT, FORM_BLOCK, 0, 0}, {STEP_REDUCE_SUM, FORM_ROWS, 1, 0},
+        {STEP_TAKE, FORM_BLOCK, 0, 100}, {STEP_SUB_EXP_PUT_SUM_FETCH, FORM_SAME, 1},
+        {STEP_EXP}, {STEP_PUT, FORM_BLOCK, 0, 0}, {STEP_REDUCE_SUM, FORM_ROWS, 1, 0},
         {STEP_FETCH, FORM_BLOCK, 0, 100}};
     const void *const operands1[] = {x, t1};
     void *const results1[] = {t5, &reduced0};
@@ -19,7 +19,7 @@ static void k01_max_exp_sum(const float *restrict x, float *restrict t1, float *
     const void *const operands2[] = {&reduced0};
     void *const results2[] = {t8};
     static const struct row_step steps3[] = {
-        {STEP_TAKE, FORM_COLUMNS, 0}, {STEP_MUL, FORM_SAME, 1},
+        {STEP_TAKE, FORM_COLUMNS, 0}, {STEP_MUL_PUT_CANONICAL, FORM_SAME, 1},
         {STEP_PUT_CANONICAL, FORM_BLOCK, 0, 100}};
     const void *const operands3[] = {t5, t8};
     void *const results3[] = {y};

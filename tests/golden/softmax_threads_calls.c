@@ -106,7 +106,23 @@ enum row_step_op {
     STEP_U8_TO_I32,
     STEP_F32_TO_I32,
     STEP_F32_TO_U8,
-    STEP_F32_TO_I8
+    STEP_F32_TO_I8,
+    // behind one that takes elements: this one and all that follow, as its name lists them
+    STEP_SUB_EXP_PUT_SUM_FETCH,
+    STEP_SUB_SQUARE_SUM,
+    STEP_MUL_PUT_CANONICAL,
+    STEP_NORMALIZE_GELU_PUT_FETCH,
+    STEP_ADD_GREATER_OF_PUT,
+    STEP_ADD_ROWS_GREATER_OF_PUT,
+    STEP_ADD_SILU_PUT,
+    STEP_ADD_GELU_PUT,
+    STEP_NORMALIZE_PUT,
+    STEP_NORMALIZE_ADD_PUT,
+    STEP_NORMALIZE_RAMP_PUT,
+    STEP_NORMALIZE_SILU_PUT,
+    STEP_SUB_EXP_PUT,
+    STEP_COUNT,
+    STEP_FIRST_JOINED = STEP_SUB_EXP_PUT_SUM_FETCH
 };
 enum {
     CHAIN_SLOTS = 64,  /* from 1 */
@@ -184,7 +200,7 @@ static void k02_exp(const float *restrict x, const float *restrict t1,
     for (long strip = begin; strip < end; strip += 100) {
         long columns = end - strip < 100 ? end - strip : 100;
         static const struct row_step steps0[] = {
-            {STEP_TAKE, FORM_BLOCK, 0, 100}, {STEP_SUB, FORM_ROWS, 1, 1}, {STEP_EXP},
+            {STEP_TAKE, FORM_BLOCK, 0, 100}, {STEP_SUB_EXP_PUT, FORM_ROWS, 1, 1}, {STEP_EXP},
             {STEP_PUT, FORM_BLOCK, 0, 100}};
         const void *const operands0[] = {x + strip, t1};
         void *const results0[] = {t5 + strip};

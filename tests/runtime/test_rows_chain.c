@@ -21,6 +21,7 @@ enum {
     RESULTS = BLOCKS + REDUCED,
     MOST_ROWS = 27,
     MOST_COLUMNS = 150,
+    MOST_JOINED_COLUMNS = 400,
     MAX_STEPS = 300,
 };
 
@@ -32,6 +33,7 @@ struct trial {
     bool reduces;
     long count;
     struct row_step steps[MAX_STEPS];
+    int joined; /* the name of all steps but the first; 0: none */
     const float *operands[OPERANDS];
 };
 
@@ -328,11 +330,54 @@ static void only_reducing_steps(struct trial *trial) {
                                         1 + random_below(3)};
 }
 
+/* Whole chains that have a name. */
+static const struct joined {
+    int name;
+    struct row_step steps[20]; /* the last takes one element for all, which none of them does */
+} joined[] = {
+#define CHAIN_JOIN(step, form) {STEP_##step, FORM_##form, 0, 0},
+#define CHAIN_JOINED(name, step, form, others) {STEP_##name, {CHAIN_JOIN(step, form) others}},
+#include "templates/chain.def"
+};
+
+static void joined_steps(struct trial *trial) {
+    const struct joined *chosen = &joined[random_below(sizeof joined / sizeof *joined)];
+    int kept = 0;
+    trial->joined = chosen->name;
+    trial->rows = 1 + random_below(random_below(2) ? 3 : MOST_ROWS);
+    trial->columns = 1 + random_below(MOST_JOINED_COLUMNS);
+    trial->steps[0] = (struct row_step){STEP_TAKE, random_below(2) ? FORM_BLOCK : FORM_COLUMNS,
+                                        (int)random_below(OPERANDS), 0};
+    for (trial->count = 1;; trial->count++) {
+        struct row_step step = chosen->steps[trial->count - 1];
+        if (step.op == STEP_TAKE && step.form == FORM_SAME)
+            break;
+        step.from = step.op == STEP_KEEP             ? ++kept
+                    : step.form == FORM_SLOT         ? 1 + (int)random_below(kept)
+                    : facts[step.op].kind == PUTS    ? 0
+                    : facts[step.op].kind == REDUCES ? BLOCKS
+                    : facts[step.op].kind == SEVERAL ? (int)random_below(2)
+                                                     : (int)random_below(OPERANDS);
+        trial->steps[trial->count] = step;
+    }
+    for (int i = 0; i < trial->count; i++) {
+        struct row_step *step = &trial->steps[i];
+        trial->reduces |= facts[step->op].kind == REDUCES;
+        if (step->form == FORM_ROWS || step->form == FORM_BLOCK)
+            step->row =
+                step->form == FORM_ROWS ? 1 + random_below(3) : trial->columns + random_below(4);
+    }
+}
+
 static void random_steps(struct trial *trial) {
     struct making making = {.trial = trial, .kept = random_below(2)};
     trial->count = 0;
     if (random_below(20) == 0) {
         only_reducing_steps(trial);
+        return;
+    }
+    if (random_below(3) == 0) {
+        joined_steps(trial);
         return;
     }
     add_step(&making,
@@ -376,9 +421,13 @@ static void check_trial(const struct target *target, const struct trial *trial) 
         for (long c = 0; c < trial->columns; c++)
             expect_element(trial, r, c);
     void *const results[RESULTS] = {found[0], found[1], found[2], found[3]};
-    chain(trial->rows, trial->columns, trial->count, trial->steps,
-          (const void *const *)trial->operands, results);
-    for (int i = BLOCKS; i < RESULTS; i++)
+    struct row_step steps[MAX_STEPS];
+    memcpy(steps, trial->steps, sizeof steps);
+    if (trial->joined)
+        steps[1].op = trial->joined;
+    chain(trial->rows, trial->columns, trial->count, steps, (const void *const *)trial->operands,
+          results);
+    for (int i = trial->joined ? 0 : BLOCKS; i < RESULTS; i++)
         for (int k = 0; k < ROOM; k++) {
             expected[i][k] = f32_canonical(expected[i][k]);
             found[i][k] = f32_canonical(found[i][k]);

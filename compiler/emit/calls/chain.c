@@ -5,7 +5,7 @@
  * another operand is computed, is kept in a slot. What steps cannot do (other types, reductions,
  * uneven strides) is computed before, into a block, and is an operand like any other. */
 #include "templates/chain.h"
-#include "compiler/emit/calls/rows.h"
+#include "compiler/emit/calls/chain_operation.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -17,33 +17,6 @@ enum {
 };
 
 /* ---- Which steps there are ---- */
-
-struct step_name {
-    const char *name, *reversed; /* NULL: order does not matter, or there is one source */
-};
-
-/* By the dtype of the sources. */
-static const struct step_name step_names[DTYPE_COUNT][OP_COUNT] = {
-#define CHAIN_BINARY(step, op, function, dtype, short, value)                                      \
-    [DTYPE_##dtype][OP_##op].name = "STEP_" #step,
-#define CHAIN_REVERSED(step, op, function, dtype, short, value)                                    \
-    [DTYPE_##dtype][OP_##op].reversed = "STEP_" #step,
-#define CHAIN_UNARY(step, op, function, dtype, short, value)                                       \
-    [DTYPE_##dtype][OP_##op].name = "STEP_" #step,
-#define CHAIN_LOOP(step, op, function) [DTYPE_FLOAT32][OP_##op].name = "STEP_" #step,
-#define CHAIN_ALSO(step, op, dtype) [DTYPE_##dtype][OP_##op].name = "STEP_" #step,
-#include "templates/chain.def"
-};
-
-/* By the dtypes from and to. */
-static const char *const cast_names[DTYPE_COUNT][DTYPE_COUNT] = {
-#define CHAIN_CAST(step, from, from_short, to, to_short, value)                                    \
-    [DTYPE_##from][DTYPE_##to] = "STEP_" #step,
-#define CHAIN_WIDEN(step, from, from_short, to, to_short)                                          \
-    [DTYPE_##from][DTYPE_##to] = "STEP_" #step,
-#define CHAIN_CAST_ALSO(step, from, to) [DTYPE_##from][DTYPE_##to] = "STEP_" #step,
-#include "templates/chain.def"
-};
 
 /* By operation, of float32. */
 static const char *const reduction_names[OP_COUNT] = {
@@ -65,183 +38,26 @@ static const struct crossing {
 enum {
 #define CHAIN_STEP(step) NUMBER_##step,
 #include "templates/chain.def"
-    STEP_COUNT
+    NUMBER_COUNT
 };
 #define CHAIN_STEP(step)                                                                           \
     _Static_assert((int)STEP_##step == (int)NUMBER_##step, "STEP_" #step " has its number");
 #include "templates/chain.def"
-_Static_assert(STEP_COUNT == STEP_F32_TO_I8 + 1, "chain.def has every step");
+_Static_assert((int)STEP_COUNT == (int)NUMBER_COUNT, "chain.def has every step");
 
-enum { MOST_OPERANDS = 4 };
-
-/* What one step does to one value or two. */
-struct operation {
-    struct step_name step;
-    int work; /* operations of the graph */
-    int count;
-    const struct expression *sources[2];
-    int operand_count; /* of a step of several operations: read where they lie */
-    const struct expression *operands[MOST_OPERANDS];
+/* Steps that one can take. */
+enum { MOST_JOINED = 16 };
+static const struct joined_steps {
+    const char *name;
+    struct {
+        const char *name, *form;
+    } steps[MOST_JOINED]; /* the last has no name */
+} joined_steps[] = {
+#define CHAIN_JOIN(step, form) {"STEP_" #step, "FORM_" #form},
+#define CHAIN_JOINED(name, step, form, others) {"STEP_" #name, {CHAIN_JOIN(step, form) others}},
+#include "templates/chain.def"
 };
-
-static bool is_op(const struct expression *e, enum op op) {
-    return e->kind == EXPRESSION_OP && e->op == op && e->dtype == DTYPE_FLOAT32;
-}
-
-/* where(x != x, constant, x) */
-static bool is_number_or(const struct expression *e, struct operation *operation) {
-    if (!is_op(e, OP_WHERE))
-        return false;
-    const struct expression *test = e->sources[0], *constant = e->sources[1], *x = e->sources[2];
-    if (test->kind != EXPRESSION_OP || test->op != OP_NE || test->sources[0] != x ||
-        test->sources[1] != x || constant->kind != EXPRESSION_CONSTANT)
-        return false;
-    *operation = (struct operation){
-        .step = {.name = "STEP_NUMBER_OR"}, .work = 2, .count = 2, .sources = {x, constant}};
-    return true;
-}
-
-/* greater_of(least, x) - greater_of(least, x + shift), with constants: a ReLU6 by two ReLUs. */
-static bool is_ramp(const struct expression *e, struct operation *operation) {
-    if (!is_op(e, OP_SUB) || !is_op(e->sources[0], OP_GREATER_OF) ||
-        !is_op(e->sources[1], OP_GREATER_OF) || !is_op(e->sources[1]->sources[1], OP_ADD))
-        return false;
-    const struct expression *least = e->sources[0]->sources[0], *x = e->sources[0]->sources[1];
-    const struct expression *moved = e->sources[1]->sources[1], *shift = moved->sources[1];
-    if (e->sources[1]->sources[0] != least || moved->sources[0] != x ||
-        least->kind != EXPRESSION_CONSTANT || shift->kind != EXPRESSION_CONSTANT)
-        return false;
-    *operation = (struct operation){.step = {.name = "STEP_RAMP, FORM_SAME"},
-                                    .work = 4,
-                                    .count = 1,
-                                    .sources = {x},
-                                    .operand_count = 2,
-                                    .operands = {least, shift}};
-    return true;
-}
-
-/* Whether a value is in memory, side by side for the columns and the same in all rows. */
-static bool is_of_columns(const struct row_block *block, const struct expression *e) {
-    bool plain = true;
-    return e->kind == EXPRESSION_LOAD && block->column_limit > 1 &&
-           index_coefficient(e->index, block->column, &plain) == 1 &&
-           (!block->row || index_coefficient(e->index, block->row, &plain) == 0);
-}
-
-/* The same element for all rows and columns. */
-static bool is_same(const struct row_block *block, const struct expression *e) {
-    bool plain = true;
-    return e->kind == EXPRESSION_LOAD && block->column_limit > 1 &&
-           index_coefficient(e->index, block->column, &plain) == 0 &&
-           (!block->row || index_coefficient(e->index, block->row, &plain) == 0);
-}
-
-/* (x - mean) * scale * factor + bias, each of the columns, or mean and scale of all of them: a
- * batch norm, a layer norm. */
-static bool is_normalization(const struct row_block *block, const struct expression *e,
-                             struct operation *operation) {
-    static const enum op ops[] = {OP_ADD, OP_MUL, OP_MUL, OP_SUB};
-    const struct expression *operands[MOST_OPERANDS];
-    const struct expression *x = e;
-    for (int i = 0; i < MOST_OPERANDS; i++) {
-        if (!is_op(x, ops[i]))
-            return false;
-        operands[MOST_OPERANDS - 1 - i] = x->sources[1];
-        x = x->sources[0];
-    }
-    const bool same = is_same(block, operands[0]);
-    for (int i = 0; i < MOST_OPERANDS; i++)
-        if (same && i < 2 ? !is_same(block, operands[i]) : !is_of_columns(block, operands[i]))
-            return false;
-    *operation = (struct operation){
-        .step = {.name = same ? "STEP_NORMALIZE, FORM_SAME" : "STEP_NORMALIZE, FORM_COLUMNS"},
-        .work = MOST_OPERANDS,
-        .count = 1,
-        .sources = {x},
-        .operand_count = MOST_OPERANDS};
-    memcpy(operation->operands, operands, sizeof operands);
-    return true;
-}
-
-/* An operation whose order does not matter, of a constant and another: that; else NULL. */
-static const struct expression *beside_constant(const struct expression *e, enum op op,
-                                                const struct expression **constant) {
-    for (int i = 0; i < 2 && is_op(e, op); i++)
-        if (e->sources[i]->kind == EXPRESSION_CONSTANT) {
-            *constant = e->sources[i];
-            return e->sources[1 - i];
-        }
-    return NULL;
-}
-
-static bool is_square(const struct expression *e, struct operation *operation) {
-    if (!is_op(e, OP_MUL) || e->sources[0] != e->sources[1])
-        return false;
-    *operation = (struct operation){
-        .step = {.name = "STEP_SQUARE"}, .work = 1, .count = 1, .sources = {e->sources[0]}};
-    return true;
-}
-
-/* 1 / (exp(-x) + 1) */
-static bool is_sigmoid(const struct expression *e, struct operation *operation) {
-    const uint32_t one = 0x3f800000;
-    const struct expression *constant;
-    const struct expression *x =
-        is_op(e, OP_RECIP) ? beside_constant(e->sources[0], OP_ADD, &constant) : NULL;
-    if (!x || constant->bits != one || !is_op(x, OP_EXP) || !is_op(x->sources[0], OP_NEG))
-        return false;
-    *operation = (struct operation){.step = {.name = "STEP_SIGMOID"},
-                                    .work = 4,
-                                    .count = 1,
-                                    .sources = {x->sources[0]->sources[0]}};
-    return true;
-}
-
-static bool is_cube(const struct expression *e, const struct expression *x) {
-    for (int i = 0; i < 2 && is_op(e, OP_MUL); i++)
-        if (e->sources[i] == x && is_op(e->sources[1 - i], OP_MUL) &&
-            e->sources[1 - i]->sources[0] == x && e->sources[1 - i]->sources[1] == x)
-            return true;
-    return false;
-}
-
-/* x + factor * (x * x * x), with a constant: a GELU by tanh. */
-static bool is_cubic(const struct expression *e, struct operation *operation) {
-    const struct expression *factor;
-    for (int i = 0; i < 2 && is_op(e, OP_ADD); i++) {
-        const struct expression *x = e->sources[i];
-        const struct expression *cube = beside_constant(e->sources[1 - i], OP_MUL, &factor);
-        if (!cube || !is_cube(cube, x))
-            continue;
-        *operation = (struct operation){.step = {.name = "STEP_CUBIC, FORM_SAME"},
-                                        .work = 4,
-                                        .count = 1,
-                                        .sources = {x},
-                                        .operand_count = 1,
-                                        .operands = {factor}};
-        return true;
-    }
-    return false;
-}
-
-static bool is_operation(const struct row_block *block, const struct expression *e,
-                         struct operation *operation) {
-    if (is_number_or(e, operation) || is_ramp(e, operation) || is_square(e, operation) ||
-        is_sigmoid(e, operation) || is_cubic(e, operation) || is_normalization(block, e, operation))
-        return true;
-    if (e->kind != EXPRESSION_OP)
-        return false;
-    enum dtype from = e->sources[0]->dtype;
-    struct step_name step = e->op == OP_CAST
-                                ? (struct step_name){.name = cast_names[from][e->dtype]}
-                                : step_names[from][e->op];
-    if (!step.name)
-        return false;
-    *operation = (struct operation){.step = step, .work = 1, .count = e->source_count};
-    for (int i = 0; i < e->source_count; i++) /* step_names has operations of one and two */
-        operation->sources[i] = e->sources[i];
-    return true;
-}
+enum { JOINED_COUNT = sizeof joined_steps / sizeof *joined_steps };
 
 /* ---- Which steps, in which order ---- */
 
@@ -255,6 +71,7 @@ struct row_link {
 
 struct chain_step {
     const char *name;
+    const char *form;                 /* of several operands; else NULL */
     int slot;                         /* the operand, or 0: none */
     struct row_link *link;            /* the operand, or NULL */
     const struct row_operand *result; /* where it puts or reduces, or NULL */
@@ -288,7 +105,7 @@ static void add_links(struct row_chain *chain, const struct expression *e) {
         known->uses_left++;
     if (known || chain->too_large)
         return;
-    if (is_operation(chain->rows->block, e, &operation)) {
+    if (chain_operation(chain->rows->block, e, &operation)) {
         chain->operations += operation.work;
         for (int i = 0; i < operation.count; i++)
             add_links(chain, operation.sources[i]);
@@ -316,7 +133,7 @@ static void add_step(struct row_chain *chain, const char *name, int slot, struct
 /* Whether no step computes a value. */
 static bool is_read(const struct row_chain *chain, const struct row_link *link) {
     struct operation operation;
-    return !is_operation(chain->rows->block, link->e, &operation);
+    return !chain_operation(chain->rows->block, link->e, &operation);
 }
 
 /* Whether a value can be an operand as it is: what is in a slot, or 32 bits in memory. */
@@ -385,6 +202,7 @@ static void add_step_of_one(struct row_chain *chain, const struct operation *ope
     if (chain->too_large)
         return;
     struct chain_step *step = &chain->steps[chain->step_count - 1];
+    step->form = operation->form;
     step->operand_count = operation->operand_count;
     for (int i = 0; i < operation->operand_count; i++)
         step->operands[i] = find_link(chain, operation->operands[i]);
@@ -403,7 +221,7 @@ static void accumulate(struct row_chain *chain, struct row_link *link) {
         use_ready(chain, "STEP_TAKE", link);
         return;
     }
-    if (!is_operation(chain->rows->block, link->e, &operation)) {
+    if (!chain_operation(chain->rows->block, link->e, &operation)) {
         add_step(chain, crossings[link->e->dtype].take, 0, link);
     } else if (operation.count == 2) {
         accumulate_two(chain, &operation);
@@ -445,59 +263,89 @@ static void print_array(struct emitter *emitter, const char *begin, const char *
     }
 }
 
+/* A step in words: {name, form, place}, of which the last, or the last two, may be left out. */
+struct step_text {
+    const char *name, *form, *place;
+};
+
 /* The arrays of a chain as they are put together. */
 struct chain_text {
-    const char *steps, *operands, *results;
+    struct step_text *steps;
+    const char *operands, *results;
     int operand_count, result_count;
 };
 
-/* What follows the operation. */
-static const char *operand_text(struct arena *arena, int number, struct row_operand place) {
+static const char *form_of(struct row_operand place) {
     static const char *const forms[2][2] = {{"FORM_SAME", "FORM_COLUMNS"},
                                             {"FORM_ROWS", "FORM_BLOCK"}};
-    const char *form = forms[place.row != 0][place.step != 0];
-    if (place.row == 0)
-        return arena_format(arena, ", %s, %d", form, number);
-    return arena_format(arena, ", %s, %d, %" PRId64, form, number, place.row);
+    return forms[place.row != 0][place.step != 0];
 }
 
-/* Operands behind one another, though one may stand there already. */
-static const char *several_text(struct emitter *emitter, const struct chain_step *step,
-                                struct chain_text *text) {
+/* Operands behind one another, though one may stand there already: the first. */
+static int add_operands(struct emitter *emitter, const struct chain_step *step,
+                        struct chain_text *text) {
     int first = text->operand_count;
     for (int i = 0; i < step->operand_count; i++)
         text->operands = and_item(emitter, text->operands, step->operands[i]->place.pointer);
     text->operand_count += step->operand_count;
-    return arena_format(emitter->ir->arena, ", %d", first);
+    return first;
 }
 
-static const char *place_text(struct emitter *emitter, const struct chain_step *step,
-                              struct chain_text *text) {
+static struct step_text step_text(struct emitter *emitter, const struct chain_step *step,
+                                  struct chain_text *text) {
     struct arena *arena = emitter->ir->arena;
     struct row_link *link = step->link;
     if (step->result) {
         text->results = and_item(emitter, text->results, step->result->pointer);
-        return arena_format(arena, ", %s, %d, %" PRId64, step->reduces ? "FORM_ROWS" : "FORM_BLOCK",
-                            text->result_count++, step->result->row);
+        return (struct step_text){
+            step->name, step->reduces ? "FORM_ROWS" : "FORM_BLOCK",
+            arena_format(arena, "%d, %" PRId64, text->result_count++, step->result->row)};
     }
     if (step->slot)
-        return arena_format(arena, ", FORM_SLOT, %d", step->slot);
+        return (struct step_text){step->name, "FORM_SLOT", arena_format(arena, "%d", step->slot)};
     if (step->operand_count)
-        return several_text(emitter, step, text);
+        return (struct step_text){step->name, step->form,
+                                  arena_format(arena, "%d", add_operands(emitter, step, text))};
     if (!link)
-        return "";
+        return (struct step_text){step->name, NULL, NULL};
     if (link->operand < 0) {
         link->operand = text->operand_count++;
         text->operands = and_item(emitter, text->operands, link->place.pointer);
     }
-    return operand_text(arena, link->operand, link->place);
+    return (struct step_text){
+        step->name, form_of(link->place),
+        link->place.row ? arena_format(arena, "%d, %" PRId64, link->operand, link->place.row)
+                        : arena_format(arena, "%d", link->operand)};
 }
 
-static void add_step_text(struct emitter *emitter, const struct chain_step *step,
-                          struct chain_text *text) {
+/* Whether all of some steps are those of one name. */
+static bool are_joined(const struct joined_steps *joined, const struct step_text *steps,
+                       int count) {
+    for (int i = 0; i < count; i++)
+        if (!joined->steps[i].name || strcmp(joined->steps[i].name, steps[i].name) != 0 ||
+            strcmp(joined->steps[i].form, steps[i].form ? steps[i].form : "FORM_SAME") != 0)
+            return false;
+    return !joined->steps[count].name;
+}
+
+/* The first of those steps has their name. */
+static void join_steps(struct step_text *steps, int count) {
+    for (int i = 0; i < JOINED_COUNT; i++)
+        if (are_joined(&joined_steps[i], steps, count))
+            steps->name = joined_steps[i].name;
+}
+
+static const char *steps_text(struct emitter *emitter, const struct step_text *steps, int count) {
     struct arena *arena = emitter->ir->arena;
-    const char *item = arena_format(arena, "{%s%s}", step->name, place_text(emitter, step, text));
-    text->steps = and_item(emitter, text->steps, item);
+    const char *list = "";
+    for (int i = 0; i < count; i++) {
+        const struct step_text *step = &steps[i];
+        list = and_item(
+            emitter, list,
+            step->form ? arena_format(arena, "{%s, %s, %s}", step->name, step->form, step->place)
+                       : arena_format(arena, "{%s}", step->name));
+    }
+    return list;
 }
 
 /* Whether rows lie behind one another everywhere, so that all of them are one row. */
@@ -530,13 +378,16 @@ static const char *size_text(const struct row_chain *chain) {
 int chain_arrays(struct row_chain *chain) {
     struct emitter *emitter = chain->rows->emitter;
     struct arena *arena = emitter->ir->arena;
-    struct chain_text text = {"", "", "", 0, 0};
+    struct chain_text text = {arena_array(arena, struct step_text, (size_t)chain->step_count), "",
+                              "", 0, 0};
     place_operands(chain);
     int number = emitter->value_count++;
     for (int i = 0; i < chain->step_count; i++)
-        add_step_text(emitter, &chain->steps[i], &text);
+        text.steps[i] = step_text(emitter, &chain->steps[i], &text);
+    if (chain->step_count > 1)
+        join_steps(text.steps + 1, chain->step_count - 1);
     print_array(emitter, arena_format(arena, "static const struct row_step steps%d[] = {", number),
-                text.steps);
+                steps_text(emitter, text.steps, chain->step_count));
     print_array(emitter, arena_format(arena, "const void *const operands%d[] = {", number),
                 text.operands);
     print_array(emitter, arena_format(arena, "void *const results%d[] = {", number), text.results);
