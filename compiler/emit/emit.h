@@ -349,6 +349,11 @@ void emit_close_loops(struct emitter *emitter, int count);
 /* The thread's part of the statement's parallel loop, which ends at `limit`, as two locals. */
 void emit_part(struct emitter *emitter, const struct statement *statement, int64_t limit);
 void emit_store(struct emitter *emitter, const struct store *store);
+/* Whether NaN that is stored has to be the one that may leave a graph. */
+bool emit_is_canonical(const struct store *store);
+/* One of a row of float32 that becomes canonical when all of it is stored: `most` is a local that
+ * tells by then whether any is NaN (templates/convert.h, f32_canonical_row). */
+void emit_store_of_row(struct emitter *emitter, const struct store *store, const char *most);
 /* The stores of a nest's statements. */
 struct store *emit_stores_of(struct emitter *emitter, struct statement *const *statements,
                              int count);

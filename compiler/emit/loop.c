@@ -63,21 +63,37 @@ void emit_part(struct emitter *emitter, const struct statement *statement, int64
 
 /* ---- Stores ---- */
 
+bool emit_is_canonical(const struct store *store) {
+    return store->output->kind == BUFFER_OUTPUT && !store->unfinished;
+}
+
+static void store_text(struct emitter *emitter, const char *output, const char *address,
+                       const char *text) {
+    size_t length = strlen(output) + strlen(address) + strlen(text) + sizeof "[] = ;";
+    bool breaks = length + 4 * (size_t)emitter->indent > 100; /* what only moves has no parts */
+    if (!breaks) {
+        emit_line(emitter, "%s[%s] = %s;", output, address, text);
+        return;
+    }
+    emit_line(emitter, "%s[%s] =", output, address);
+    emit_line(emitter, "    %s;", text);
+}
+
 void emit_store(struct emitter *emitter, const struct store *store) {
     const struct buffer *output = store->output;
     const char *address = emit_element(emitter, output, store->address);
     size_t taken = strlen(output->name) + strlen(address) + sizeof "[] = f32_canonical();";
     const char *text = emit_expression_within(emitter, store->value, taken < 90 ? 100 - taken : 10);
-    if (output->kind == BUFFER_OUTPUT && !store->unfinished)
+    if (emit_is_canonical(store))
         text = emit_canonical(emitter, output->dtype, text);
-    size_t length = strlen(output->name) + strlen(address) + strlen(text) + sizeof "[] = ;";
-    bool breaks = length + 4 * (size_t)emitter->indent > 100; /* what only moves has no parts */
-    if (!breaks) {
-        emit_line(emitter, "%s[%s] = %s;", output->name, address, text);
-        return;
-    }
-    emit_line(emitter, "%s[%s] =", output->name, address);
-    emit_line(emitter, "    %s;", text);
+    store_text(emitter, output->name, address, text);
+}
+
+void emit_store_of_row(struct emitter *emitter, const struct store *store, const char *most) {
+    const char *address = emit_element(emitter, store->output, store->address);
+    const char *value = emit_local(emitter, store->value);
+    store_text(emitter, store->output->name, address, value);
+    emit_line(emitter, "%s = f32_greater_magnitude(%s, %s);", most, most, value);
 }
 
 struct store *emit_stores_of(struct emitter *emitter, struct statement *const *statements,

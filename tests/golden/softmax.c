@@ -35,8 +35,12 @@ static void k03_sum(const float *restrict t5, float *restrict t8) {
 static void k04_elementwise(const float *restrict t5, const float *restrict t8,
         float *restrict y) {
     for (long i0 = 0; i0 < 5; i0++) {
+        uint32_t most0 = 0;
         for (long i1 = 0; i1 < 100; i1++) {
-            y[100 * i0 + i1] = f32_canonical(t5[100 * i0 + i1] * t8[i0]);
+            const float v1 = t5[100 * i0 + i1] * t8[i0];
+            y[100 * i0 + i1] = v1;
+            most0 = f32_greater_magnitude(most0, v1);
         }
+        f32_canonical_row(y + 100 * i0, 100, most0);
     }
 }

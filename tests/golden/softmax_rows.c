@@ -26,8 +26,14 @@ static void k01_max_exp_sum(const float *restrict x, float *restrict t1, float *
             const float result0 = lanes_end(LANES_SUM, lanes_of_t5);
             t8[0] = 1.0f / result0;
         }
-        for (long i0 = 0; i0 < 100; i0++) {
-            y[100 * g0 + i0] = f32_canonical(t5[i0] * t8[0]);
+        {
+            uint32_t most0 = 0;
+            for (long i0 = 0; i0 < 100; i0++) {
+                const float v1 = t5[i0] * t8[0];
+                y[100 * g0 + i0] = v1;
+                most0 = f32_greater_magnitude(most0, v1);
+            }
+            f32_canonical_row(y + 100 * g0, 100, most0);
         }
     }
 }

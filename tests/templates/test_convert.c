@@ -146,3 +146,31 @@ Test(convert, canonical_touches_nothing_but_nan) {
     cr_assert_eq(bf16_canonical(0xff81), 0x7fc0);
     cr_assert_eq(bf16_canonical(0xff80), 0xff80);
 }
+
+static uint32_t most_of(const float *row, int count) {
+    uint32_t most = 0;
+    for (int i = 0; i < count; i++)
+        most = f32_greater_magnitude(most, row[i]);
+    return most;
+}
+
+/* NaN of a row, wherever and of whatever sign it is; infinities stay. */
+Test(convert, makes_rows_canonical) {
+    const uint32_t bits[] = {0xff800000, 0x7f800000, 0x80000000, 0x7f7fffff,
+                             0xff800001, 0x7fffffff, 0xffc00000};
+    enum { COUNT = sizeof bits / sizeof *bits, NUMBERS = 4 };
+    for (int nan = NUMBERS; nan < COUNT; nan++) {
+        float row[NUMBERS + 1];
+        memcpy(row, bits, NUMBERS * sizeof *row);
+        row[NUMBERS] = 1.0f;
+        f32_canonical_row(row, NUMBERS + 1, most_of(row, NUMBERS + 1));
+        cr_assert_arr_eq(row, bits, NUMBERS * sizeof *row);
+        for (int at = 0; at < NUMBERS; at++) {
+            memcpy(row, bits, NUMBERS * sizeof *row);
+            row[at] = f32_from_bits(bits[nan]);
+            f32_canonical_row(row, NUMBERS + 1, most_of(row, NUMBERS + 1));
+            for (int i = 0; i < NUMBERS; i++)
+                cr_expect_eq(f32_bits(row[i]), i == at ? 0x7fc00000 : bits[i]);
+        }
+    }
+}
