@@ -109,6 +109,7 @@ struct emitter {
     const char *lane, *lanes_mask; /* C text: which of the threads that reduce for one element
                                       this is, and all of them; NULL: one does it alone */
     const struct axis *parallel_loop; /* its loop goes from `begin` to `end` */
+    bool turns;                       /* the kernel at hand is given `step`: emit_turns() */
     double work;                      /* of what comes next in the block of C; 0: no looks */
     int works_capacity;
     double *works; /* by indent: what it was before */
@@ -310,6 +311,10 @@ void emit_signature(struct emitter *emitter, const char *how, const char *name, 
 /* The function for one step, and the kernel that calls it. */
 void emit_scan_step(struct emitter *emitter, const struct kernel *kernel);
 void emit_scan(struct emitter *emitter, const struct kernel *kernel);
+/* Whether a kernel of a step goes through the columns of a tile forth and, at the next step, back,
+ * for which it is given the number of the step: of weights that no cache holds, a part is still
+ * there then. */
+bool emit_turns(const struct emitter *emitter, const struct kernel *kernel);
 /* scan_number.c: those whose state is one number. Whether a body is of such; then the body's only
  * kernel, and the loop of all steps. */
 bool emit_is_of_number(const struct emitter *emitter, struct ir *body);
@@ -340,6 +345,9 @@ void emit_tiled(struct emitter *emitter, const struct statement *statement);
 
 void emit_open_loop(struct emitter *emitter, const struct axis *axis, const char *name, int64_t end,
                     int64_t step);
+/* The same forth in every other step of a scan, and back in the others: emit_turns(). */
+void emit_open_turning(struct emitter *emitter, const struct axis *axis, const char *name,
+                       int64_t end, int64_t step);
 /* A loop in steps of `step`, with a count of what is left for the last; gives the count's text. */
 const char *emit_open_steps(struct emitter *emitter, const char *name, const char *count,
                             const struct axis *axis, int64_t step);

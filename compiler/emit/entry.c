@@ -341,6 +341,8 @@ static void add_call(struct emitter *emitter, struct text *text, int position, i
         count += emit_scan_arguments(emitter, kernel, arguments + count);
     else if (runs_alone(kernel->statements[0]) && !emitter->backend->threads)
         count += emit_whole_arguments(emitter, kernel, arguments + count);
+    if (emit_turns(emitter, kernel))
+        arguments[count++] = "step";
     if (emit_takes_long(emitter, kernel))
         arguments[count++] = stop;
     emit_arguments(text, indent, launches ? 7 : strlen(kernel->name), count, arguments);

@@ -45,7 +45,8 @@ void emit_signature(struct emitter *emitter, const char *how, const char *name, 
 
 static const char *more_parameters(struct emitter *emitter, const struct kernel *kernel) {
     return arena_format(
-        emitter->ir->arena, "%s%s%s) {", kernel->parallel ? ", long part, long parts" : "",
+        emitter->ir->arena, "%s%s%s%s) {", kernel->parallel ? ", long part, long parts" : "",
+        emit_turns(emitter, kernel) ? ", long step" : "",
         emitter->work ? arena_format(emitter->ir->arena, ", %s *", emit_stop_type(emitter)) : "",
         emitter->work ? "stop" : "");
 }
@@ -179,6 +180,7 @@ void emit_kernel(struct emitter *emitter, const struct kernel *kernel) {
         emit_look(emitter);
     if (first->parallel_loop && first->shared_count)
         emit_part(emitter, first, first->parallel_loop->extent);
+    emitter->turns = emit_turns(emitter, kernel);
     if (!emitter->backend->whole_kernel || !emitter->backend->whole_kernel(emitter, kernel))
         emit_nests(emitter, kernel);
     emit_close(emitter);

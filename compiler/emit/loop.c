@@ -15,6 +15,16 @@ void emit_open_loop(struct emitter *emitter, const struct axis *axis, const char
     emit_open_for(emitter, name, first, limit, end, step);
 }
 
+void emit_open_turning(struct emitter *emitter, const struct axis *axis, const char *name,
+                       int64_t end, int64_t step) {
+    const char *turn = emit_local_name(emitter, "turn");
+    const int64_t last = (end - 1) / step * step;
+    emit_open_loop(emitter, axis, turn, end, step);
+    emit_line(emitter, "const long %s = step %% 2 ? %" PRId64 " - %s : %s;", name, last, turn,
+              turn);
+    emit_name_axis(emitter, axis, name);
+}
+
 const char *emit_open_steps(struct emitter *emitter, const char *name, const char *count,
                             const struct axis *axis, int64_t step) {
     bool parallel = axis == emitter->parallel_loop;

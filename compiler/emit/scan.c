@@ -75,12 +75,37 @@ void emit_scan_launch(struct emitter *emitter, const struct kernel *kernel, stru
             (struct launch_argument){LAUNCH_ARENA, emitter->ir->memory.room_offset};
 }
 
+bool emit_turns(const struct emitter *emitter, const struct kernel *kernel) {
+    const struct ir *ir = emitter->ir;
+    const struct tile *tile = kernel->statements[0]->tile;
+    if (!ir->scan || emitter->backend->threads || ir->target->lanes == 1 || !tile ||
+        kernel->statement_count > 1 || tile->panel->kind != BUFFER_CONSTANT || tile->prefetch.next)
+        return false;
+    int loops = 0;
+    for (int i = 0; i < tile->loop_count; i++)
+        loops += tile->loops[i].axis == tile->column_loop;
+    const int64_t bytes = tile->panel->elements * (int64_t)dtype_facts[tile->panel->dtype].bytes;
+    return loops == 1 && tile->loops[0].axis == tile->column_loop && bytes > ir->target->l2 / 2;
+}
+
+/* Whether a step is given its number. */
+static bool step_turns(struct emitter *emitter, struct ir *body) {
+    struct ir *outer = emitter->ir;
+    bool turns = false;
+    emitter->ir = body;
+    for (int g = 0; g < body->kernel_count; g++)
+        turns |= emit_turns(emitter, body->kernels[g]);
+    emitter->ir = outer;
+    return turns;
+}
+
 /* What stands behind the buffers in both functions. */
 static const char *more_parameters(struct emitter *emitter, const struct ir *body, bool arena,
-                                   bool looks) {
+                                   bool turns, bool looks) {
     return arena_format(
-        emitter->ir->arena, "%s%s%s) {", uses(body, BUFFER_CONSTANT) ? ", const char *weights" : "",
-        arena ? ", char *arena" : "",
+        emitter->ir->arena, "%s%s%s%s) {",
+        uses(body, BUFFER_CONSTANT) ? ", const char *weights" : "", arena ? ", char *arena" : "",
+        turns ? ", long step" : "",
         looks ? arena_format(emitter->ir->arena, ", %s *stop", emit_stop_type(emitter)) : "");
 }
 
@@ -126,9 +151,10 @@ void emit_scan_step(struct emitter *emitter, const struct kernel *kernel) {
                                       : "/* One of %" PRId64 " steps. */\n",
              scan_step_count(body->scan));
     emit_own_name(emitter, step_name(emitter, kernel));
-    emit_signature(
-        emitter, emitter->backend->outlined, step_name(emitter, kernel), count, parameters,
-        more_parameters(emitter, body, step_needs_arena(body), step_looks(emitter, kernel)));
+    emit_signature(emitter, emitter->backend->outlined, step_name(emitter, kernel), count,
+                   parameters,
+                   more_parameters(emitter, body, step_needs_arena(body), step_turns(emitter, body),
+                                   step_looks(emitter, kernel)));
     emit_begin_ir(emitter, body);
     struct run_text run = emit_run_text(emitter, "    ");
     text_add(emitter->text, "%s%s", text_keep(&run.offsets), text_keep(&run.calls));
@@ -170,7 +196,7 @@ static void add_step_call(struct emitter *emitter, const struct kernel *kernel) 
     const char *name = step_name(emitter, kernel);
     struct buffer **inputs;
     int count = list_body_inputs(body, &inputs);
-    const char **arguments = arena_array(body->arena, const char *, (size_t)count + 5);
+    const char **arguments = arena_array(body->arena, const char *, (size_t)count + 6);
     for (int i = 0; i < count; i++)
         arguments[i] = step_argument(emitter, body, inputs[i], statement->value->sources[i]->buffer,
                                      statement->output);
@@ -181,6 +207,8 @@ static void add_step_call(struct emitter *emitter, const struct kernel *kernel) 
         arguments[count++] = "weights";
     if (step_needs_arena(body))
         arguments[count++] = "arena";
+    if (step_turns(emitter, body))
+        arguments[count++] = "step";
     if (step_looks(emitter, kernel))
         arguments[count++] = "stop";
     text_add(emitter->text, "%*s%s(", 4 * emitter->indent, "", name);
@@ -309,7 +337,7 @@ void emit_scan(struct emitter *emitter, const struct kernel *kernel) {
     struct ir *body = body_of(emitter, kernel);
     emit_begin_work(emitter, kernel);
     emit_signature(emitter, "", kernel->name, kernel->buffer_count, kernel->buffers,
-                   more_parameters(emitter, body, needs_arena(body), emitter->work > 0));
+                   more_parameters(emitter, body, needs_arena(body), false, emitter->work > 0));
     if (emit_is_of_number(emitter, body))
         add_number(emitter, kernel, body);
     else

@@ -565,6 +565,8 @@ static void open_tile_loop(const struct tiling *tiling, int position) {
         emit_open_loop(emitter, loop->axis, "m", loop_end(tiling, loop->axis), loop->step);
     else if (outer)
         open_inner(tiling, loop, outer, name);
+    else if (emitter->turns && loop->axis == tile->column_loop)
+        emit_open_turning(emitter, loop->axis, name, loop_end(tiling, loop->axis), loop->step);
     else
         emit_open_loop(emitter, loop->axis, name, loop_end(tiling, loop->axis), loop->step);
 }

@@ -26,6 +26,12 @@ static struct tensor build_lstm_row(struct tensor_context *context) {
     return lstm_pick(lstm_looped(xs, lstm_weights(context, 33, 40)), 0, 8);
 }
 
+/* The same of weights that are too large for caches, with columns that fill no tile. */
+static struct tensor build_lstm_wide(struct tensor_context *context) {
+    struct tensor xs = input(context, "xs", SHAPE(5, 1, 8));
+    return lstm_looped(xs, lstm_weights(context, 8, 190));
+}
+
 /* h = tanh(W h + x) along the second axis, of weights that are moved first, and both ways. */
 static struct tensor along(struct tensor xs, struct tensor initial, struct tensor matrix) {
     int64_t rows = tensor_extent(xs, 0), width = tensor_extent(xs, 2);
@@ -279,7 +285,7 @@ static struct tensor build_ending_within(struct tensor_context *context) {
 static struct tensor (*const builders[])(struct tensor_context *context) = {
     build_lstm,          build_lstm_row, build_both_ways,     build_within_others,  build_nested,
     build_without_state, build_integers, build_other_type,    build_small,          build_last,
-    build_numbers,       build_ending,   build_ending_within, build_last_of_ending,
+    build_numbers,       build_ending,   build_ending_within, build_last_of_ending, build_lstm_wide,
 };
 enum { BUILDERS = sizeof builders / sizeof *builders, SMALL = 8, ENDING = 11 };
 
@@ -292,7 +298,7 @@ static void bind(struct graph *graph, float *elements, size_t count) {
             graph->nodes[i]->value = elements;
 }
 
-static float weights[4 * 64 * 64];
+static float weights[4 * 190 * 190];
 
 static struct graph *graph_of(struct tensor y) {
     struct et_error error = {0};
@@ -363,9 +369,8 @@ Test(scan, an_lstm_has_the_bits_of_its_steps) {
 
 /* ---- What is emitted ---- */
 
-static struct compiled *compiled_lstm(int64_t steps, const struct emit_backend *backend) {
+static struct compiled *compiled_with(struct graph *graph, const struct emit_backend *backend) {
     struct compile_options options = {.backend = backend, .verify = true};
-    struct graph *graph = lstm_graph(true, steps);
     struct et_error error = {0};
     struct compiled *compiled = compile(graph, &options, &error);
     cr_assert(compiled, "%s", error.message);
@@ -373,12 +378,31 @@ static struct compiled *compiled_lstm(int64_t steps, const struct emit_backend *
     return compiled;
 }
 
+static struct compiled *compiled_lstm(int64_t steps, const struct emit_backend *backend) {
+    return compiled_with(lstm_graph(true, steps), backend);
+}
+
+static const struct emit_backend *const dialects[] = {&emit_loops, &emit_calls};
+
+/* Every other step begins with the weights that the one before has ended with, which caches still
+ * have of those that are too large for them. */
+Test(scan, large_weights_are_gone_through_forth_and_back) {
+    for (int i = 0; i < 2; i++) {
+        struct compiled *small = compiled_lstm(STEPS, dialects[i]);
+        struct compiled *wide =
+            compiled_with(graph_of(build_lstm_wide(tensor_context_new("wide"))), dialects[i]);
+        cr_expect(!strstr(small->source, "step % 2"));
+        cr_expect(strstr(wide->source, "step % 2 ? "));
+        compiled_free(small);
+        compiled_free(wide);
+    }
+}
+
 /* A thousand steps are the loop that ten are, over the same packed weights. */
 Test(scan, many_steps_are_a_loop) {
-    static const struct emit_backend *const backends[] = {&emit_loops, &emit_calls};
     for (int i = 0; i < 2; i++) {
-        struct compiled *few = compiled_lstm(10, backends[i]);
-        struct compiled *many = compiled_lstm(1000, backends[i]);
+        struct compiled *few = compiled_lstm(10, dialects[i]);
+        struct compiled *many = compiled_lstm(1000, dialects[i]);
         cr_expect_eq(few->kernel_count, many->kernel_count);
         cr_expect_lt(many->source_bytes, few->source_bytes + 200);
         cr_expect_eq(few->weights_bytes, many->weights_bytes);
