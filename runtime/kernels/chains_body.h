@@ -138,7 +138,7 @@ struct chain_room {
 };
 
 struct chain {
-    const struct row_step *steps, *end;
+    const struct row_step *end;
     const void *const *operands;
     void *const *results;
     long columns, width; /* width: of vectors that are not whole, in lanes */
@@ -365,9 +365,17 @@ static inline const struct chain_reduction *chain_reduction(const struct row_ste
                                                                       : NULL;
 }
 
-/* A chain as it runs: what is the same for all rows is found once. */
-static inline void prepare_chain(struct chain *chain, bool reduces) {
-    const struct row_step *first = chain->steps;
+/* A chain as it runs: what is the same for all rows is found once. Calls are short: nothing is
+ * written that is not read. */
+static inline void prepare_chain(struct chain *chain, long columns, const struct row_step *steps,
+                                 long count, const void *const *operands, void *const *results,
+                                 bool reduces) {
+    const struct row_step *first = steps;
+    chain->end = steps + count;
+    chain->operands = operands;
+    chain->results = results;
+    chain->columns = columns;
+    chain->reduction_count = 0;
     const bool takes = first->op == STEP_TAKE && chain->end - first > 1 &&
                        (first->form == FORM_BLOCK || first->form == FORM_COLUMNS);
     chain->width = chain->columns % CHAIN_LANES;
@@ -471,8 +479,7 @@ static bool is_wide(long rows, long columns) {
 }
 
 /* Else as many at a time as there are blocks for. */
-static inline void run_chain(struct chain *chain, bool reduces, long end) {
-    prepare_chain(chain, reduces);
+static inline void run_chain(struct chain *chain, long end) {
     const long vectors = chain->columns / CHAIN_LANES;
     const bool wide = is_wide(end, chain->columns);
     const long across = wide ? CHAIN_VECTORS : vectors > 1 ? 2 : 1;
@@ -493,13 +500,10 @@ static inline void run_chain(struct chain *chain, bool reduces, long end) {
     void OF_SET(name, )(long rows, long columns, long count, const struct row_step *steps,         \
                         const void *const *operands, void *const *results) {                       \
         struct chain_room room;                                                                    \
-        struct chain chain = {.steps = steps,                                                      \
-                              .end = steps + count,                                                \
-                              .operands = operands,                                                \
-                              .results = results,                                                  \
-                              .columns = columns,                                                  \
-                              .room = &room};                                                      \
-        run_chain(&chain, reduces, rows);                                                          \
+        struct chain chain;                                                                        \
+        chain.room = &room;                                                                        \
+        prepare_chain(&chain, columns, steps, count, operands, results, reduces);                  \
+        run_chain(&chain, rows);                                                                   \
     }
 CHAIN_CALLED(row_chain_, false)
 CHAIN_CALLED(row_reducing_chain_, true)
@@ -517,13 +521,9 @@ void OF_SET(row_phases_, )(long rows, long count, const struct row_phase *phases
     struct chain chains[CHAIN_PHASES];
     for (long i = 0; i < count; i++) {
         const struct row_phase *phase = &phases[i];
-        chains[i] = (struct chain){.steps = phase->steps,
-                                   .end = phase->steps + phase->count,
-                                   .operands = phase->operands,
-                                   .results = phase->results,
-                                   .columns = phase->columns,
-                                   .room = &room};
-        prepare_chain(&chains[i], true);
+        chains[i].room = &room;
+        prepare_chain(&chains[i], phase->columns, phase->steps, phase->count, phase->operands,
+                      phase->results, true);
     }
     for (long row = 0; row < rows; row++)
         for (long i = 0; i < count; i++)

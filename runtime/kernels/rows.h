@@ -42,8 +42,9 @@
  *   row_T_fill  (.., result, const T *value)                           all elements are *value
  *   row_i32_iota(.., result, long first, long by_row, long by_column)  and row_i64_iota:
  *                                       first + r * by_row + c * by_column, wrapped to the dtype
- *   row_T_gather_i32(.., result, a, position, long extent, long stride), row_T_gather_i64:
- *                                       p = position[r * position_row + c * position_step];
+ *   row_T_gather_i32(.., result, a, position, long extent, long stride, long wrap), and _i64:
+ *                                       p = position[r * position_row + c * position_step], and
+ *                                       `wrap` is added where that is below 0;
  *                                       a[r * a_row + c * a_step + p * stride], or 0 where p is
  *                                       not in 0 .. extent - 1; fast where position_step is 0
  *
@@ -65,7 +66,7 @@
  *   row_T_REDUCE_down (rows, columns, T *lanes, long first, a, a_row, a_step)
  *       column c of the block belongs to result c; row r is its element first + r
  *   row_T_REDUCE_down_at_i32(.., first, a, a_row, a_step, position, position_row, long extent,
- *                            long stride), row_T_REDUCE_down_at_i64:
+ *                            long stride, long wrap), row_T_REDUCE_down_at_i64:
  *       the same of the block that row_T_gather_i32 makes of a, whose position for all columns of
  *       row r is position[r * position_row]
  *
@@ -73,7 +74,7 @@
  * result_step are 1):
  *
  *   row_f32_REDUCE_at_i32(rows, columns, float *result, long result_step, a, a_row, a_step,
- *                         position, position_row, long extent, long stride), row_f32_REDUCE_at_i64
+ *                         position, position_row, long extent, long stride, long wrap), and _i64
  *
  * and at last, along or down as for the strips:
  *

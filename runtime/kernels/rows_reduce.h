@@ -471,13 +471,14 @@ REDUCE_ROWS_AT(reduce_min, LANES_MIN)
 struct row_positions {
     const char *data;
     long row, bytes; /* of a position */
-    long extent, stride;
+    long extent, stride, wrap;
 };
 
 static long position_of(const struct row_positions *positions, long row) {
     const char *from = positions->data + row * positions->row * positions->bytes;
-    return positions->bytes == sizeof(int32_t) ? *(const int32_t *)from
-                                               : (long)*(const int64_t *)from;
+    return wrapped(positions->bytes == sizeof(int32_t) ? *(const int32_t *)from
+                                                       : (long)*(const int64_t *)from,
+                   positions->wrap);
 }
 
 /* Finds all rows and asks the caches for them. False: some have no position. */
@@ -548,21 +549,21 @@ static void reduce_at(const struct row_reduction *reduction,
 #define DEFINE_DOWN_AT(row, short, name, index)                                                    \
     static void row(long rows, long columns, type_##short *lanes, long first,                      \
                     const type_##short *a, long a_row, long a_step, const type_##index *position,  \
-                    long position_row, long extent, long stride) {                                 \
+                    long position_row, long extent, long stride, long wrap) {                      \
         for (long r = 0; r < rows; r++) {                                                          \
             const struct operand from = part_of(ROW_OPERAND(a), r, 0);                             \
             reduce_row_at(&name##_##short, columns, (char *)lanes, first + r, &from,               \
-                          position[r * position_row], extent, stride);                             \
+                          wrapped(position[r * position_row], wrap), extent, stride);              \
         }                                                                                          \
     }
 #define DEFINE_REDUCE_AT(row, short, name, index)                                                  \
     static void row(long rows, long columns, type_##short *result, long result_step,               \
                     const type_##short *a, long a_row, long a_step, const type_##index *position,  \
-                    long position_row, long extent, long stride) {                                 \
+                    long position_row, long extent, long stride, long wrap) {                      \
         reduce_at(&name##_##short, at_##name##_##short, rows, columns, RESULT_OPERAND,             \
                   ROW_OPERAND(a),                                                                  \
                   &(struct row_positions){(const char *)position, position_row, sizeof *position,  \
-                                          extent, stride});                                        \
+                                          extent, stride, wrap});                                  \
     }
 #define DEFINE_DOWN_END(row, short, name)                                                          \
     static void row(long columns, type_##short *result, long result_step,                          \

@@ -66,7 +66,7 @@ void row_f32_neg(long rows, long columns, float *result, long result_row, long r
         const float *a, long a_row, long a_step);
 void row_f32_gather_i32(long rows, long columns, float *result, long result_row, long result_step,
         const float *a, long a_row, long a_step,
-        const int32_t *b, long b_row, long b_step, long extent, long stride);
+        const int32_t *b, long b_row, long b_step, long extent, long stride, long wrap);
 void row_f32_canonical(long rows, long columns, float *result, long result_row, long result_step,
         const float *a, long a_row, long a_step);
 #define GOLDEN_WEIGHTS_BYTES 0
@@ -110,7 +110,7 @@ static void k02_argsort(const float *restrict t3, int32_t *restrict t4, uint64_t
 /* t8_2 float32[40,5] = within(x else 0)
  * nodes 5 7 */
 static void k03_copy(const int32_t *restrict t4, const float *restrict x, float *restrict t8_2) {
-    row_f32_gather_i32(40, 5, t8_2, 5, 1, x, 0, 0, t4, 1, 0, 40, 1);
+    row_f32_gather_i32(40, 5, t8_2, 5, 1, x, 0, 0, t4, 1, 0, 40, 1, 0);
 }
 
 /* y float32[8,5] = scatter_add(table, p, t8_2)

@@ -206,7 +206,7 @@ struct gathering {
     const struct target *target;
     enum op op;
     enum dtype index;
-    long rows, extent;
+    long rows, extent, wrap;
     struct block table;
     long table_row; /* what the next row of positions begins behind this one */
     int32_t narrow[MOST_ROWS];
@@ -216,10 +216,10 @@ struct gathering {
 typedef void gather_function(long rows, long columns, void *result, long result_row,
                              long result_step, const void *a, long a_row, long a_step,
                              const void *position, long position_row, long position_step,
-                             long extent, long stride);
+                             long extent, long stride, long wrap);
 typedef void strip_at_function(long rows, long columns, void *lanes, long first, const void *a,
                                long a_row, long a_step, const void *position, long position_row,
-                               long extent, long stride);
+                               long extent, long stride, long wrap);
 
 static const void *positions_of(const struct gathering *gathering, long row) {
     return gathering->index == DTYPE_INT32 ? (const void *)&gathering->narrow[row]
@@ -243,14 +243,15 @@ static void *lanes_of_gathered(const struct gathering *gathering, long first, bo
         ((gather_function *)function(gathering->target, dtype, name))(
             gathering->rows, table->columns, gathered, table->columns, 1, table->first,
             gathering->table_row, table->step, positions_of(gathering, 0), 1, 0, gathering->extent,
-            table->row);
+            table->row, gathering->wrap);
         ((strip_function *)reduction(gathering->target, gathering->op, dtype, "_down"))(
             gathering->rows, table->columns, lanes, first, gathered, table->columns, 1);
     } else {
         snprintf(name, sizeof name, "_down_at_%s", index);
         ((strip_at_function *)reduction(gathering->target, gathering->op, dtype, name))(
             gathering->rows, table->columns, lanes, first, table->first, gathering->table_row,
-            table->step, positions_of(gathering, 0), 1, gathering->extent, table->row);
+            table->step, positions_of(gathering, 0), 1, gathering->extent, table->row,
+            gathering->wrap);
     }
     free(gathered);
     return lanes;
@@ -258,7 +259,7 @@ static void *lanes_of_gathered(const struct gathering *gathering, long first, bo
 
 typedef void reduce_at_function(long rows, long columns, float *result, long result_step,
                                 const void *a, long a_row, long a_step, const void *position,
-                                long position_row, long extent, long stride);
+                                long position_row, long extent, long stride, long wrap);
 typedef void down_end_function(long columns, void *result, long result_step, const void *lanes);
 
 /* All at once: the same as in a strip, and the tree. */
@@ -272,7 +273,7 @@ static void check_reduced_at(const struct gathering *gathering, long result_step
     snprintf(name, sizeof name, "_at_%s", dtype_facts[gathering->index].short_name);
     ((reduce_at_function *)reduction(gathering->target, gathering->op, DTYPE_FLOAT32, name))(
         gathering->rows, table->columns, found, result_step, table->first, gathering->table_row,
-        table->step, positions_of(gathering, 0), 1, gathering->extent, table->row);
+        table->step, positions_of(gathering, 0), 1, gathering->extent, table->row, gathering->wrap);
     for (long i = 0; i < table->columns; i++)
         found[i] = found[i * result_step];
     quiet_nans(DTYPE_FLOAT32, expected, table->columns);
@@ -291,6 +292,7 @@ static void check_gathered(const struct target *target, enum op op, enum dtype d
                                   .extent = 1 + random_below(20)};
     gathering.table =
         random_block(dtype, gathering.extent + gathering.rows, 1 + random_below(200), true, true);
+    gathering.wrap = random_below(2) ? gathering.extent : 0;
     gathering.table_row = random_below(2) ? gathering.table.row : 0;
     const long least = random_below(2) ? -2 : 0; /* or all of them are in the table */
     for (int i = 0; i < MOST_ROWS; i++) {
@@ -560,7 +562,7 @@ typedef void iota_function(long rows, long columns, void *result, long result_ro
 typedef void gather_function(long rows, long columns, void *result, long result_row,
                              long result_step, const void *a, long a_row, long a_step,
                              const void *position, long position_row, long position_step,
-                             long extent, long stride);
+                             long extent, long stride, long wrap);
 
 static void check_fill(const struct target *target, enum dtype dtype) {
     struct block result =
@@ -612,6 +614,7 @@ static int64_t read_position(const struct block *positions, long row, long colum
 static void check_gather(const struct target *target, enum dtype dtype, enum dtype index) {
     const long rows = 1 + random_below(5), columns = 1 + random_below(40);
     const long extent = 1 + random_below(9), stride = random_below(2) ? 1 : 50 - random_below(100);
+    const long wrap = random_below(2) ? extent : 0;
     const size_t bytes = dtype_facts[dtype].bytes;
     struct block result = random_block(dtype, rows, columns, false, false);
     struct block expected = block_copy(&result);
@@ -626,6 +629,7 @@ static void check_gather(const struct target *target, enum dtype dtype, enum dty
     for (long r = 0; r < rows; r++)
         for (long c = 0; c < columns; c++) {
             int64_t place = read_position(&positions, r, c), zero = 0;
+            place += place < 0 ? wrap : 0;
             bool inside = place >= 0 && place < extent;
             memcpy(block_element(&expected, r, c),
                    inside ? from + (r * a.row + c * a.step + place * stride) * (long)bytes
@@ -635,7 +639,7 @@ static void check_gather(const struct target *target, enum dtype dtype, enum dty
     ((gather_function *)function(target, dtype,
                                  index == DTYPE_INT32 ? "gather_i32" : "gather_i64"))(
         rows, columns, result.first, result.row, result.step, from, a.row, a.step, positions.first,
-        positions.row, positions.step, extent, stride);
+        positions.row, positions.step, extent, stride, wrap);
     cr_assert_arr_eq(result.memory, expected.memory, result.bytes, "gather of %s at %s",
                      dtype_facts[dtype].name, target->name);
     block_free(&result);

@@ -293,12 +293,13 @@ static void reduce_gathered_strip(const struct reducing *reducing,
               arena_format(arena,
                            "long rows, long columns, %s, long first,\n"
                            "        const %s *a, long a_row, long a_step, const %s *position,\n"
-                           "        long position_row, long extent, long stride",
+                           "        long position_row, long extent, long stride, long wrap",
                            accumulator->parameters, reducing->type, index->c_type),
-              arena_format(arena, "%s, %s, %s, %s, %s, %s, %" PRId64 ", %" PRId64 ", %" PRId64,
-                           strip->row_count, strip->column_count, accumulator->names, first,
-                           rows_operand_text(elements, a), position.pointer, position.step,
-                           lookup->extent, lookup->stride));
+              arena_format(
+                  arena, "%s, %s, %s, %s, %s, %s, %" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64,
+                  strip->row_count, strip->column_count, accumulator->names, first,
+                  rows_operand_text(elements, a), position.pointer, position.step, lookup->extent,
+                  lookup->stride, lookup->wrap));
 }
 
 /* Elements that steps compute, of one axis: a chain reduces them. False: nothing is printed. */
@@ -357,13 +358,14 @@ static bool reduce_gathered(const struct reducing *reducing, struct row_operand 
               arena_format(arena,
                            "long rows, long columns, float *result, long result_step,\n"
                            "        const float *a, long a_row, long a_step, const %s *position,\n"
-                           "        long position_row, long extent, long stride",
+                           "        long position_row, long extent, long stride, long wrap",
                            index->c_type),
               arena_format(arena,
-                           "%s, %s, %s, %" PRId64 ", %s, %s, %" PRId64 ", %" PRId64 ", %" PRId64,
+                           "%s, %s, %s, %" PRId64 ", %s, %s, %" PRId64 ", %" PRId64 ", %" PRId64
+                           ", %" PRId64,
                            rows.row_count, rows.column_count, result.pointer, result.step,
                            rows_operand_text(&elements, a), position.pointer, position.step,
-                           lookup.extent, lookup.stride));
+                           lookup.extent, lookup.stride, lookup.wrap));
     emit_close(emitter);
     return true;
 }

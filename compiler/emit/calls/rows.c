@@ -24,6 +24,22 @@ bool rows_are_even(const struct index *index, const struct row_block *block) {
     return plain;
 }
 
+/* where(p < 0, p + extent, p), as positions are that may count from the end: p. */
+static void unwrap(struct row_lookup *lookup) {
+    const struct expression *e = lookup->position;
+    if (e->kind != EXPRESSION_OP || e->op != OP_WHERE)
+        return;
+    const struct expression *test = e->sources[0], *moved = e->sources[1], *p = e->sources[2];
+    if (test->kind != EXPRESSION_OP || test->op != OP_LT || test->sources[0] != p ||
+        test->sources[1]->kind != EXPRESSION_CONSTANT || test->sources[1]->bits ||
+        moved->kind != EXPRESSION_OP || moved->op != OP_ADD || moved->sources[0] != p ||
+        moved->sources[1]->kind != EXPRESSION_CONSTANT ||
+        moved->sources[1]->bits != (uint64_t)lookup->extent)
+        return;
+    lookup->position = p;
+    lookup->wrap = lookup->extent;
+}
+
 bool rows_lookup(struct ir *ir, const struct expression *e, struct row_lookup *lookup) {
     const struct expression *load = e->sources[0], *none = e->sources[1];
     if (e->predicate_count != 1 || load->kind != EXPRESSION_LOAD ||
@@ -49,6 +65,7 @@ bool rows_lookup(struct ir *ir, const struct expression *e, struct row_lookup *l
         else
             return false;
     }
+    unwrap(lookup);
     return lookup->stride != 0 &&
            (lookup->position->dtype == DTYPE_INT32 || lookup->position->dtype == DTYPE_INT64);
 }
@@ -399,8 +416,9 @@ static void compute_lookup(struct row_emitter *rows, const struct expression *e,
     call_elementwise(rows,
                      arena_format(arena, "row_%s_gather_%s", dtype_facts[e->dtype].short_name,
                                   dtype_facts[lookup.position->dtype].short_name),
-                     e->dtype, result, &arguments, ", long extent, long stride",
-                     arena_format(arena, ", %" PRId64 ", %" PRId64, lookup.extent, lookup.stride));
+                     e->dtype, result, &arguments, ", long extent, long stride, long wrap",
+                     arena_format(arena, ", %" PRId64 ", %" PRId64 ", %" PRId64, lookup.extent,
+                                  lookup.stride, lookup.wrap));
     end_use(rows, lookup.position);
 }
 

@@ -82,6 +82,7 @@ void emit_rows(struct emitter *emitter, int count, const struct store *stores,
 struct row_lookup {
     const struct expression *load, *position;
     int64_t extent, stride;   /* of the position in the load's address */
+    int64_t wrap;             /* is added to positions below 0 */
     const struct index *rest; /* of the address */
 };
 /* Whether a guard is one, and which. Others are possible where they hold for whole rows. */
