@@ -134,7 +134,8 @@ struct inference {
     struct model *served; /* that it named */
     struct model *model;  /* at the sizes of its tensors; NULL: not found yet */
     struct model_memory *memory;
-    json_t *document;
+    json_t *document; /* without the lists that `data` has */
+    struct oip_data data;
     struct oip_bytes behind;
     struct oip_outputs outputs;
     enum et_mode mode;       /* that was asked for */
@@ -215,15 +216,44 @@ static bool choose_size(struct inference *inference, const struct request *reque
     return true;
 }
 
-static bool read_inference(struct inference *inference, const struct request *request,
-                           int64_t max_batch, struct et_error *error) {
-    size_t json_bytes;
-    if (!split_body(request, &inference->behind, &json_bytes, error))
+/* The request without lists of numbers, or if that is no JSON with them. */
+static bool read_document(struct inference *inference, struct oip_data *data, struct worker *worker,
+                          const struct request *request, size_t bytes, struct et_error *error) {
+    const size_t most = request->most_json_memory;
+    const int inputs = et_program_input_count(inference->served->program);
+    if (oip_data_find(data, request->body, bytes, inputs)) {
+        const char *rest = text_read(&data->rest, NULL);
+        inference->document = kept_json_read(&worker->json, rest, data->rest.length, most, error);
+        if (inference->document)
+            return true;
+        oip_data_free(data);
+    }
+    inference->document = kept_json_read(&worker->json, request->body, bytes, most, error);
+    return inference->document != NULL;
+}
+
+/* Where lists could not be read, a parser of the whole has to say why, or can: "nan" is a string.
+ */
+static bool read_inputs(struct inference *inference, struct oip_data *data,
+                        const struct request *request, size_t bytes, int64_t max_batch,
+                        struct et_error *error) {
+    const struct oip_data none = {0};
+    if (oip_read_inputs(inference->document, data, &inference->behind, inference->model, max_batch,
+                        inference->memory, error))
+        return true;
+    if (!data->count)
         return false;
-    inference->document = request_json(request, json_bytes, error);
+    inference->behind.used = 0;
+    json_decref(inference->document);
+    inference->document = request_json(request, bytes, error);
+    return inference->document &&
+           oip_read_inputs(inference->document, &none, &inference->behind, inference->model,
+                           max_batch, inference->memory, error);
+}
+
+static bool read_members(struct inference *inference, struct oip_data *data, struct worker *worker,
+                         const struct request *request, size_t bytes, struct et_error *error) {
     const json_t *document = inference->document;
-    if (!document)
-        return false;
     if (!json_is_object(document))
         return et_fail(error, "the body is %s, expected an object", json_kind(document));
     const json_t *id = oip_optional(document, "id");
@@ -231,8 +261,18 @@ static bool read_inference(struct inference *inference, const struct request *re
         return et_fail(error, "\"id\" is %s, expected a string", json_kind(id));
     return read_parameters(inference, error) && choose_size(inference, request, error) &&
            oip_read_outputs(document, inference->model, &inference->outputs, error) &&
-           oip_read_inputs(document, &inference->behind, inference->model, max_batch,
-                           inference->memory, error);
+           read_inputs(inference, data, request, bytes, worker->server->options.max_batch, error);
+}
+
+static bool read_inference(struct inference *inference, struct worker *worker,
+                           const struct request *request, struct et_error *error) {
+    struct oip_data data = {0};
+    size_t bytes;
+    bool good = split_body(request, &inference->behind, &bytes, error) &&
+                read_document(inference, &data, worker, request, bytes, error) &&
+                read_members(inference, &data, worker, request, bytes, error);
+    oip_data_free(&data);
+    return good;
 }
 
 static int add_piece(const char *bytes, size_t count, void *text) {
@@ -485,7 +525,7 @@ static void serve_tensors(bool verifies, struct worker *worker, const struct req
         begin_running(&inference, &error) &&
         (inference.served->sizes || model_memory_fill(inference.memory, inference.served, &error));
     inference.status = good ? 400 : 503;
-    good = good && read_inference(&inference, request, worker->server->options.max_batch, &error) &&
+    good = good && read_inference(&inference, worker, request, &error) &&
            (!verifies || read_receipt(&inference, &error));
     if (good) {
         reply->stages[STAGE_parse] = now_microseconds() - began;

@@ -171,7 +171,16 @@ static bool read_bytes(const json_t *size, struct oip_bytes *behind, const struc
     return true;
 }
 
-static bool read_input(const json_t *object, struct oip_bytes *behind,
+static bool read_list(const struct oip_list *list, const struct et_tensor *tensor, void *elements,
+                      struct et_error *error) {
+    enum dtype dtype = DTYPE_FLOAT32;
+    dtype_from_name(tensor->dtype, &dtype);
+    size_t count = tensor->bytes / dtype_facts[dtype].bytes;
+    return oip_list_read(list, dtype, count, elements) || et_fail(error, "another list of numbers");
+}
+
+/* `list`: what stands for an empty list of the document; or NULL. */
+static bool read_input(const json_t *object, const struct oip_list *list, struct oip_bytes *behind,
                        const struct et_tensor *tensor, void *elements, struct et_error *error) {
     const json_t *parameters, *data = oip_optional(object, "data");
     if (!check_kind(object, tensor, error) || !oip_parameters(object, &parameters, error))
@@ -179,13 +188,16 @@ static bool read_input(const json_t *object, struct oip_bytes *behind,
     const json_t *size = oip_optional(parameters, "binary_data_size");
     if (!data == !size)
         return et_fail(error, "expected \"data\" or \"binary_data_size\"");
-    return size ? read_bytes(size, behind, tensor, elements, error)
-                : read_data(data, tensor, elements, error);
+    return size   ? read_bytes(size, behind, tensor, elements, error)
+           : list ? read_list(list, tensor, elements, error)
+                  : read_data(data, tensor, elements, error);
 }
 
-bool oip_read_inputs(const json_t *document, struct oip_bytes *behind, const struct model *model,
-                     int64_t max_batch, struct model_memory *memory, struct et_error *error) {
+bool oip_read_inputs(const json_t *document, const struct oip_data *data, struct oip_bytes *behind,
+                     const struct model *model, int64_t max_batch, struct model_memory *memory,
+                     struct et_error *error) {
     int64_t batch, shape[MAX_RANK];
+    int taken = 0;
     const json_t *inputs = json_object_get(document, "inputs");
     size_t count = json_array_size(inputs);
     if (!json_is_array(inputs) || count != (size_t)memory->input_count)
@@ -205,7 +217,9 @@ bool oip_read_inputs(const json_t *document, struct oip_bytes *behind, const str
                            json_object_get(object, "name")))
                 return et_fail(error, "inputs[%zu]: \"%s\" is there twice", i, name);
         struct et_tensor tensor = at_batch(et_program_input(model->program, index), batch, shape);
-        if (!read_input(object, behind, &tensor, memory->inputs[index], error))
+        const bool is_taken = taken < data->count && json_is_array(json_object_get(object, "data"));
+        const struct oip_list *list = is_taken ? &data->lists[taken++] : NULL;
+        if (!read_input(object, list, behind, &tensor, memory->inputs[index], error))
             return et_fail_within(error, "input \"%s\"", name);
     }
     return behind->used == behind->count ||

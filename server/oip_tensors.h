@@ -2,6 +2,7 @@
 #ifndef EIGENTENSOR_SERVER_OIP_TENSORS_H
 #define EIGENTENSOR_SERVER_OIP_TENSORS_H
 
+#include "server/oip_data.h"
 #include "server/server.h"
 #include "server/sizes.h"
 
@@ -37,9 +38,10 @@ bool oip_read_sizes(const json_t *document, size_t body_bytes, const struct size
                     struct sizes_asked *asked, struct et_error *error);
 
 /* Reads "inputs" of a request into memory->inputs, which it makes fit for the images in them, at
- * most `max_batch`. */
-bool oip_read_inputs(const json_t *document, struct oip_bytes *behind, const struct model *model,
-                     int64_t max_batch, struct model_memory *memory, struct et_error *error);
+ * most `max_batch`; lists of the document that have been taken out of it, from `data`. */
+bool oip_read_inputs(const json_t *document, const struct oip_data *data, struct oip_bytes *behind,
+                     const struct model *model, int64_t max_batch, struct model_memory *memory,
+                     struct et_error *error);
 
 /* Which outputs a request wants, in its order, and in which form. */
 struct oip_output {

@@ -248,5 +248,6 @@ void worker_free(struct worker *worker) {
         return;
     for (int i = 0; i < MODELS_MOST; i++)
         model_memory_free(&worker->memory[i]);
+    kept_json_free(&worker->json);
     et_release(worker);
 }

@@ -10,6 +10,7 @@
 
 #include "server/batcher.h"
 #include "server/folder.h"
+#include "server/kept_json.h"
 #include "server/log.h"
 #include "server/metrics.h"
 #include "server/models.h"
@@ -36,6 +37,7 @@ struct worker {
     struct server *server;
     struct model *held;                      /* by the request, until it is answered; or NULL */
     unsigned long removed;                   /* models, when it last looked whether any was */
+    struct kept_json json;                   /* the last that said which tensors there are */
     struct model_memory memory[MODELS_MOST]; /* by a model's index: filled when it is first run */
 };
 struct worker *worker_new(struct server *server);

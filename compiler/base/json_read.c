@@ -85,11 +85,16 @@ bool json_has_mark(const char *bytes, size_t count) {
     return count >= strlen(MARK) && memcmp(bytes, MARK, strlen(MARK)) == 0;
 }
 
-/* The next integer "-0" at or after `at`, outside of strings; `end` if there is none. Strings are
- * skipped from their beginning, so `at` must not be within one. */
+/* Of a sign that is no number's. */
+static bool is_exponent(const char *at, const char *end) {
+    return (*at == 'e' || *at == 'E') && at + 1 < end && at[1] == '-';
+}
+
+/* The next integer "-0" at or after `at`, outside of strings and of exponents; `end` if there is
+ * none. Strings are skipped from their beginning, so `at` must not be within one. */
 static const char *negative_zero(const char *at, const char *end) {
     for (bool string = false; at < end; at++) {
-        if (string && *at == '\\')
+        if (string ? *at == '\\' : is_exponent(at, end))
             at++;
         else if (*at == '"')
             string = !string;

@@ -2,7 +2,9 @@
 #include "compiler/base/json_read.h"
 
 #include <inttypes.h>
+#include <locale.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +83,70 @@ static void narrow(double value, enum dtype dtype, void *element) {
     }
 }
 
+/* ---- Decimals ---- */
+
+enum { MOST_POWER = 27 }; /* of five in 64 bits */
+
+#ifdef __SIZEOF_INT128__
+__extension__ typedef unsigned __int128 wide;
+
+static uint64_t power_of_five(int exponent) {
+    uint64_t power = 1, factor = 5;
+    for (; exponent; exponent >>= 1, factor *= factor)
+        power *= exponent & 1 ? factor : 1;
+    return power;
+}
+
+/* The first 64 bits of a product or quotient, of which the last tells whether anything follows, are
+ * converted: that rounds once. */
+static double scale_wide(uint64_t digits, int exponent) {
+    int shift = __builtin_clzll(digits);
+    uint64_t power = power_of_five(exponent < 0 ? -exponent : exponent), bits, rest;
+    int room = __builtin_clzll(power);
+    digits <<= shift;
+    power <<= room;
+    if (exponent >= 0) {
+        wide product = (wide)digits * power;
+        bits = (uint64_t)(product >> 64);
+        rest = (uint64_t)product;
+        return ldexp((double)(bits | (rest != 0)), exponent - shift - room + 64);
+    }
+    wide numerator = (wide)digits << 63;
+    bits = (uint64_t)(numerator / power);
+    rest = (uint64_t)(numerator % power);
+    return ldexp((double)(bits | (rest != 0)), exponent - shift + room - 63);
+}
+#endif
+
+/* digits * 10^exponent to nearest even, where 128 bits are enough for it; else false. */
+static bool scale(uint64_t digits, long exponent, double *value) {
+    *value = 0;
+    if (!digits)
+        return true;
+#ifdef __SIZEOF_INT128__
+    if (labs(exponent) > MOST_POWER)
+        return false;
+    *value = scale_wide(digits, (int)exponent);
+    return true;
+#else
+    (void)exponent;
+    return false;
+#endif
+}
+
+static locale_t c_locale;
+
+static void make_c_locale(void) {
+    c_locale = newlocale(LC_ALL_MASK, "C", 0);
+}
+
+/* Of any decimal: strtod, with a point whatever the locale. */
+static double read_decimal(const char *text) {
+    static pthread_once_t made = PTHREAD_ONCE_INIT;
+    pthread_once(&made, make_c_locale);
+    return c_locale ? strtod_l(text, NULL, c_locale) : strtod(text, NULL);
+}
+
 /* A decimal number: 0.d1d2d3... times ten to the `point`. */
 struct decimal {
     char digits[20];
@@ -101,21 +167,66 @@ static struct decimal decimal_of(double value, int count) {
 }
 
 static double decimal_value(const struct decimal *decimal) {
-    char text[40]; /* without a point: it would depend on the locale */
+    char text[40];
+    uint64_t digits = 0;
+    double value;
+    for (int i = 0; i < decimal->count; i++)
+        digits = digits * 10 + (uint64_t)(decimal->digits[i] - '0');
+    if (scale(digits, decimal->point - decimal->count, &value))
+        return value;
     snprintf(text, sizeof text, "%se%d", decimal->digits, decimal->point - decimal->count);
-    return strtod(text, NULL);
+    return read_decimal(text);
 }
 
-static struct decimal shortest(double magnitude, enum dtype dtype) {
-    struct decimal decimal;
-    for (int count = 1;; count++) {
-        uint64_t wanted = 0, found = 0;
-        decimal = decimal_of(magnitude, count);
-        narrow(magnitude, dtype, &wanted);
-        narrow(decimal_value(&decimal), dtype, &found);
-        if (found == wanted || count == 17) /* 17 always suffice */
-            return decimal;
+static bool reads_back(const struct decimal *decimal, double magnitude, enum dtype dtype) {
+    uint64_t wanted = 0, found = 0;
+    narrow(magnitude, dtype, &wanted);
+    narrow(decimal_value(decimal), dtype, &found);
+    return found == wanted;
+}
+
+enum { ALL_DIGITS = 17 }; /* of a float64: these always suffice */
+
+/* Its first `count` digits, rounded; of one that is half way, as far as these digits tell, from the
+ * value. */
+static struct decimal shorten(const struct decimal *all, int count, double value) {
+    static const char half[] = "50000000000000000";
+    struct decimal decimal = {.count = count, .point = all->point};
+    int compared = memcmp(all->digits + count, half, (size_t)(ALL_DIGITS - count));
+    if (compared == 0)
+        return decimal_of(value, count);
+    memcpy(decimal.digits, all->digits, (size_t)count);
+    if (compared < 0)
+        return decimal;
+    int last = count - 1;
+    for (; last >= 0 && decimal.digits[last] == '9'; last--)
+        decimal.digits[last] = '0';
+    if (last >= 0)
+        decimal.digits[last]++;
+    else { /* 999 became 1000 */
+        decimal.digits[0] = '1';
+        decimal.point++;
     }
+    return decimal;
+}
+
+/* The fewest digits. With one more a decimal is as near or nearer, and so reads back if the other
+ * does; but for powers of two, below which floats lie closer than above. */
+static struct decimal shortest(double magnitude, enum dtype dtype) {
+    int exponent, most = dtype == DTYPE_FLOAT64 ? ALL_DIGITS : 9;
+    bool is_power = frexp(magnitude, &exponent) == 0.5;
+    const struct decimal all = decimal_of(magnitude, ALL_DIGITS);
+    struct decimal best = most == ALL_DIGITS ? all : shorten(&all, most, magnitude);
+    for (int least = 1; least < most;) {
+        int count = is_power ? least : (least + most) / 2;
+        struct decimal decimal = shorten(&all, count, magnitude);
+        if (reads_back(&decimal, magnitude, dtype)) {
+            best = decimal;
+            most = count;
+        } else
+            least = count + 1;
+    }
+    return best;
 }
 
 static struct element_text float_text(enum dtype dtype, double value) {
@@ -254,4 +365,91 @@ bool element_from_json(const json_t *value, enum dtype dtype, void *element,
     default:
         return read_float(value, dtype, element, error);
     }
+}
+
+/* ---- From text ---- */
+
+/* A number as JSON has it. */
+struct number {
+    const char *end;      /* NULL: it is none */
+    bool negative, whole; /* whole: without point and exponent */
+    bool longer;          /* than `digits` */
+    uint64_t digits;      /* without the point */
+    long exponent;        /* of ten */
+};
+
+static bool is_digit(char byte) {
+    return byte >= '0' && byte <= '9';
+}
+
+static const char *take_digits(struct number *number, const char *at) {
+    for (; is_digit(*at); at++) {
+        number->longer |= number->digits > (UINT64_MAX - 9) / 10;
+        number->digits = number->digits * 10 + (uint64_t)(*at - '0');
+    }
+    return at;
+}
+
+/* Behind "e"; NULL: there is none. */
+static const char *take_exponent(struct number *number, const char *at) {
+    bool negative = *at == '-';
+    int exponent = 0;
+    at += *at == '-' || *at == '+';
+    if (!is_digit(*at))
+        return NULL;
+    for (; is_digit(*at); at++)
+        exponent = exponent > 9999 ? exponent : exponent * 10 + *at - '0';
+    number->exponent += negative ? -exponent : exponent;
+    return at;
+}
+
+static struct number scan_number(const char *text) {
+    struct number number = {.negative = *text == '-', .whole = true};
+    const char *first = text + number.negative, *at = take_digits(&number, first);
+    if (at == first || (*first == '0' && at > first + 1))
+        return number;
+    if (*at == '.') {
+        const char *point = at + 1;
+        number.whole = false;
+        at = take_digits(&number, point);
+        if (at == point)
+            return number;
+        number.exponent = point - at;
+    }
+    if (*at == 'e' || *at == 'E') {
+        number.whole = false;
+        at = take_exponent(&number, at + 1);
+    }
+    number.end = at;
+    return number;
+}
+
+static bool number_to_float(const struct number *number, const char *text, enum dtype dtype,
+                            void *element) {
+    double value;
+    if (number->longer || !scale(number->digits, number->exponent, &value))
+        value = read_decimal(text + number->negative);
+    narrow(number->negative ? -value : value, dtype, element);
+    return isfinite(widen(dtype, element));
+}
+
+static const char *boolean_from_text(const char *text, void *element) {
+    bool value = strncmp(text, "true", 4) == 0;
+    if (!value && strncmp(text, "false", 5) != 0)
+        return NULL;
+    *(uint8_t *)element = value;
+    return text + (value ? 4 : 5);
+}
+
+const char *element_from_text(const char *text, enum dtype dtype, void *element) {
+    if (dtype == DTYPE_BOOL)
+        return boolean_from_text(text, element);
+    struct number number = scan_number(text);
+    if (!number.end || (number.whole && (number.longer || number.digits > INT64_MAX)))
+        return NULL;
+    int64_t integer = number.negative ? -(int64_t)number.digits : (int64_t)number.digits;
+    bool fits = dtype_is_integer(dtype)
+                    ? number.whole && element_from_integer(integer, dtype, element, NULL)
+                    : number_to_float(&number, text, dtype, element);
+    return fits ? number.end : NULL;
 }

@@ -25,6 +25,10 @@ struct element_text element_text(enum dtype dtype, const void *element);
 bool element_from_json(const json_t *value, enum dtype dtype, void *element,
                        struct et_error *error);
 
+/* The same of a number, true or false at the beginning of a text that ends with a zero byte: where
+ * it ends; NULL for what is none, or does not fit, or is not so easily told: for the parser. */
+const char *element_from_text(const char *text, enum dtype dtype, void *element);
+
 /* The element of that value, rounded to a float's dtype; false and an error when it does not fit.
  */
 bool element_from_integer(int64_t integer, enum dtype dtype, void *element, struct et_error *error);

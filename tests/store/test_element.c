@@ -5,7 +5,9 @@
 #include "compiler/base/json_read.h"
 
 #include <criterion/criterion.h>
+#include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void expect_text(enum dtype dtype, const void *element, const char *expected) {
@@ -154,6 +156,36 @@ Test(element, many_wider_floats_read_back) {
     }
 }
 
+/* The significant digits of a text such as -0.00125 or 1.5e20. */
+static int count_digits(const char *text) {
+    int count = 0, zeros = 0;
+    for (; *text && *text != 'e'; text++) {
+        if (*text < (count ? '0' : '1') || *text > '9')
+            continue;
+        count++;
+        zeros = *text == '0' ? zeros + 1 : 0;
+    }
+    return count - zeros;
+}
+
+/* With a digit less it would be another float. */
+Test(element, no_digit_is_too_many) {
+    uint64_t state = 7;
+    for (int i = 0; i < 50000; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        uint32_t bits = i < 255 ? (uint32_t)i << 23 : (uint32_t)(state >> 33); /* powers of two */
+        float value;
+        char fewer[40];
+        memcpy(&value, &bits, sizeof value);
+        if (!isfinite(value) || value == 0)
+            continue;
+        int digits = count_digits(element_text(DTYPE_FLOAT32, &value).text);
+        snprintf(fewer, sizeof fewer, "%.*e", digits - 2, (double)value);
+        cr_assert(digits == 1 || (float)strtod(fewer, NULL) != value, "%.9g has %d", (double)value,
+                  digits);
+    }
+}
+
 /* Halves to even, into and out of the subnormals, and up to the greatest. */
 Test(element, sixteen_bits_round_to_nearest_even) {
     static const struct {
@@ -194,12 +226,12 @@ Test(element, integers_are_floats_too) {
 /* -0, which JSON has and its parser's integers have not, keeps its sign as a float; as an integer
  * it is 0. Texts are left alone. */
 Test(element, negative_zero_keeps_its_sign) {
-    static const char document[] = "{\"a-0,\\\"-0\":[-0,-0.0, -0 ,-0e5,0,-0.5,-0\n],\"b\":-0}";
-    static const float expected[] = {-0.0f, -0.0f, -0.0f, -0.0f, 0, -0.5f, -0.0f};
+    static const char document[] = "{\"a-0,\\\"-0\":[-0,-0.0, -0 ,-0e5,0,-0.5,-0\n,1e-0],\"b\":-0}";
+    static const float expected[] = {-0.0f, -0.0f, -0.0f, -0.0f, 0, -0.5f, -0.0f, 1};
     json_t *read = json_read_document(document, strlen(document), NULL);
     const json_t *list = json_object_get(read, "a-0,\"-0");
-    cr_assert_eq(json_array_size(list), 7);
-    for (size_t i = 0; i < 7; i++) {
+    cr_assert_eq(json_array_size(list), 8);
+    for (size_t i = 0; i < 8; i++) {
         float element;
         cr_assert(element_from_json(json_array_get(list, i), DTYPE_FLOAT32, &element, NULL));
         cr_expect_eq(memcmp(&element, &expected[i], sizeof element), 0, "item %zu", i);
@@ -214,4 +246,92 @@ Test(element, negative_zero_keeps_its_sign) {
     struct et_error error = {0};
     cr_assert_null(json_read_document("[-0, -0 x]", 10, &error));
     cr_expect_str_eq(error.message, "line 1, column 9: ']' expected near 'x'");
+}
+
+/* ---- From text ---- */
+
+/* What the parser makes of "[text]" with one number in it; false: no number that fits. */
+static bool parse(const char *text, enum dtype dtype, uint64_t *bits) {
+    struct text list = {0};
+    text_add(&list, "[%s]", text);
+    json_t *value = json_read_document(list.bytes, list.length, NULL);
+    const json_t *item = json_array_get(value, 0);
+    bool good = json_array_size(value) == 1 && !json_is_string(item) &&
+                element_from_json(item, dtype, bits, NULL);
+    json_decref(value);
+    text_free(&list);
+    return good;
+}
+
+static void compare(const char *text, enum dtype dtype, bool is_number) {
+    uint64_t parsed = 0, read = 0;
+    const char *end = element_from_text(text, dtype, &read);
+    bool good = parse(text, dtype, &parsed);
+    if (end && *end == 0)
+        cr_assert(good && read == parsed, "%s: %" PRIx64 ", expected %" PRIx64, text, read, parsed);
+    else
+        cr_assert(!good || !is_number || parsed == 0, "%s as %s", text, dtype_facts[dtype].name);
+}
+
+static uint64_t next(uint64_t *state) {
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return *state >> 33;
+}
+
+/* Digits that one rounding gives, and more of them; both sides of halves of float32 and float64. */
+Test(element, numbers_in_texts_are_what_the_parser_makes_of_them) {
+    static const enum dtype dtypes[] = {DTYPE_FLOAT32, DTYPE_FLOAT64, DTYPE_FLOAT16,
+                                        DTYPE_INT64,   DTYPE_UINT8,   DTYPE_INT32};
+    uint64_t state = 3;
+    char text[80];
+    for (int i = 0; i < 300000; i++) {
+        uint64_t digits = (next(&state) << 31 | next(&state)) >> next(&state) % 60;
+        uint64_t bits = 0x3ff0000000000000 + (next(&state) << 31 | next(&state)) % 0x60000000000000;
+        int exponent = (int)(next(&state) % 60) - 30;
+        double value;
+        memcpy(&value, &bits, sizeof value);
+        switch (i % 5) {
+        case 0:
+            snprintf(text, sizeof text, "%s%" PRIu64 "e%d", i & 1 ? "-" : "", digits, exponent);
+            break;
+        case 1:
+            snprintf(text, sizeof text, "%.*f", (int)(next(&state) % 22), value);
+            break;
+        case 2: /* a float32, as other languages print it: a float64 */
+            snprintf(text, sizeof text, "%.17g", (double)(float)value);
+            break;
+        case 3: /* half way between two float64, of which few decimals are */
+            snprintf(text, sizeof text, "%.40f", value + 0x1p-54);
+            break;
+        default:
+            snprintf(text, sizeof text, "-%" PRIu64, digits);
+        }
+        compare(text, dtypes[next(&state) % 6], true);
+    }
+    /* half way, and a little more: digits of 64 bits, whose last one decides */
+    static const char *const halves[] = {"9007199254740993",     "9007199254740993.0",
+                                         "9007199254740993.1",   "900719925474099300001e-5",
+                                         "0.500000029802322387", "0.5000000298023223876953125",
+                                         "18446744073709551615", "1844674407370955161.5",
+                                         "9223372036854775807",  "9223372036854775808"};
+    for (size_t i = 0; i < sizeof halves / sizeof *halves; i++)
+        for (int k = 0; k < 6; k++)
+            compare(halves[i], dtypes[k], true);
+}
+
+Test(element, texts_that_are_no_numbers_are_left_to_the_parser) {
+    static const char alphabet[] = "0015.-+eE9 x";
+    uint64_t state = 5;
+    for (int i = 0; i < 200000; i++) {
+        char text[12] = "";
+        for (int k = 0, count = 1 + (int)(next(&state) % 9); k < count; k++)
+            text[k] = alphabet[next(&state) % (sizeof alphabet - 1)];
+        compare(text, next(&state) % 2 ? DTYPE_FLOAT32 : DTYPE_INT32, false);
+    }
+    static const char *const texts[] = {"true", "false", "tru",     "1",       "",
+                                        "-",    "1e999", "-1e-999", "\"nan\"", "null",
+                                        "0.1e", "1e+",   "01",      "1.",      ".5"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        for (int dtype = 0; dtype < DTYPE_COUNT; dtype++)
+            compare(texts[i], (enum dtype)dtype, false);
 }

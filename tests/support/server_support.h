@@ -87,11 +87,11 @@ static json_t *json_of(const struct asked *asked, int status) {
     return json;
 }
 
-static json_t *json_get(const char *path, int status) {
+static inline json_t *json_get(const char *path, int status) {
     return json_of(&(struct asked){.method = "GET", .path = path}, status);
 }
 
-static json_t *json_post(const char *path, const char *body, int status) {
+static inline json_t *json_post(const char *path, const char *body, int status) {
     return json_of(
         &(struct asked){.method = "POST", .path = path, .body = body, .body_bytes = strlen(body)},
         status);
@@ -108,7 +108,7 @@ static const json_t *at(const json_t *json, const char *path) {
     return json;
 }
 
-static const char *text_at(const json_t *json, const char *path) {
+static inline const char *text_at(const json_t *json, const char *path) {
     const char *text = json_string_value(at(json, path));
     return text ? text : "(none)";
 }
