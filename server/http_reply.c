@@ -1,6 +1,5 @@
 #include "server/http_reply.h"
 
-#include <math.h>
 #include <string.h>
 #include <time.h>
 
@@ -33,6 +32,18 @@ static void add_date(struct text *text) {
     text_add_bytes(text, line, length);
 }
 
+static void add_line(struct text *text, const char *name, const char *value) {
+    text_add_string(text, name);
+    text_add_string(text, value);
+    text_add_bytes(text, "\r\n", 2);
+}
+
+static void add_number(struct text *text, const char *name, size_t value) {
+    text_add_string(text, name);
+    text_add_integer(text, (long long)value);
+    text_add_bytes(text, "\r\n", 2);
+}
+
 static void add_cross_origin(struct text *text, const struct options *options,
                              const struct reply *reply) {
     if (!*options->cors)
@@ -56,9 +67,10 @@ static void add_times(struct text *text, const struct reply *reply) {
     for (int stage = 0; stage < STAGE_COUNT; stage++) {
         if (reply->stages[stage] <= 0)
             continue;
-        long microseconds = lrint(fmin(reply->stages[stage], 1e15));
-        text_add(text, "%s%s;dur=%ld.%03ld", before, stage_names[stage], microseconds / 1000,
-                 microseconds % 1000);
+        text_add_string(text, before);
+        text_add_string(text, stage_names[stage]);
+        text_add_string(text, ";dur=");
+        text_add_fixed(text, reply->stages[stage] / 1000, 3);
         before = ", ";
     }
     if (*before == ',')
@@ -84,7 +96,7 @@ static const char security[] =
 
 /* The server's span, as "traceresponse" of Trace Context Level 2 has it. */
 static void add_trace(struct text *text, const struct trace *trace) {
-    text_add(text, "X-Request-Id: %s\r\n", trace->request_id);
+    add_line(text, "X-Request-Id: ", trace->request_id);
     if (*trace->trace_id)
         text_add(text, "traceresponse: 00-%s-%s-%s\r\n", trace->trace_id, trace->span_id,
                  trace->flags);
@@ -93,27 +105,29 @@ static void add_trace(struct text *text, const struct trace *trace) {
 void http_reply_head(struct text *text, const struct exchange *exchange, bool closes) {
     const struct reply *reply = &exchange->reply;
     const struct server *server = http_server(exchange->http);
-    text_add(text, "HTTP/1.1 %d %s\r\nConnection: %s\r\n", reply->status, reason(reply->status),
-             closes ? "close" : "keep-alive");
+    text_add_string(text, "HTTP/1.1 ");
+    text_add_integer(text, reply->status);
+    add_line(text, " ", reason(reply->status));
+    add_line(text, "Connection: ", closes ? "close" : "keep-alive");
     add_date(text);
     if (has_body(reply->status))
-        text_add(text, "Content-Length: %zu\r\n", body_bytes(reply));
+        add_number(text, "Content-Length: ", body_bytes(reply));
     if (reply->type)
-        text_add(text, "Content-Type: %s\r\n", reply->type);
+        add_line(text, "Content-Type: ", reply->type);
     if (*reply->allow)
-        text_add(text, "Allow: %s\r\n", reply->allow);
+        add_line(text, "Allow: ", reply->allow);
     if (reply->retry_after)
-        text_add(text, "Retry-After: %d\r\n", reply->retry_after);
+        add_number(text, "Retry-After: ", (size_t)reply->retry_after);
     if (reply->status == 401)
-        text_add(text, "WWW-Authenticate: Bearer realm=\"eigentensor\"\r\n");
+        add_line(text, "WWW-Authenticate: ", "Bearer realm=\"eigentensor\"");
     add_trace(text, &exchange->trace);
     if (reply->header_length)
-        text_add(text, "Inference-Header-Content-Length: %zu\r\n", reply->header_length);
+        add_number(text, "Inference-Header-Content-Length: ", reply->header_length);
     if (reply->etag)
         text_add(text, "ETag: %s\r\nVary: Accept-Encoding\r\n", reply->etag);
     if (reply->gzip)
-        text_add(text, "Content-Encoding: gzip\r\n");
-    text_add(text, "Cache-Control: %s\r\n", reply->etag ? "no-cache" : "no-store");
+        add_line(text, "Content-Encoding: ", "gzip");
+    add_line(text, "Cache-Control: ", reply->etag ? "no-cache" : "no-store");
     text_add_bytes(text, security, sizeof security - 1);
     add_times(text, reply);
     add_cross_origin(text, &server->options, reply);

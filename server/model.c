@@ -249,14 +249,14 @@ bool model_memory_fill(struct model_memory *memory, const struct model *model,
 bool model_memory_fit(struct model_memory *memory, const struct model *model, int64_t batch,
                       struct et_error *error) {
     const struct et_program *program = model->program;
-    if (!graph_check_batch(program_graph(program), batch, error))
-        return et_fail_within(error, "%s", et_program_name(program));
-    if (!check_memory(model, batch, ET_JIT, error))
-        return false;
     if (memory->workspace && memory->serial == model->serial && memory->capacity >= batch) {
         memory->batch = batch;
         return true;
     }
+    if (!graph_check_batch(program_graph(program), batch, error))
+        return et_fail_within(error, "%s", et_program_name(program));
+    if (!check_memory(model, batch, ET_JIT, error))
+        return false;
     model_memory_free(memory);
     if (!model_memory_hold(memory, model, batch, error))
         return false;

@@ -305,19 +305,24 @@ static void add_receipt(struct text *body, const struct inference *inference) {
 static void write_head(const struct inference *inference, struct reply *reply) {
     const struct model *model = inference->model;
     struct text *body = &reply->body;
-    text_add(body, "{\"model_name\":");
+    text_add_string(body, "{\"model_name\":");
     text_add_json(body, model->name);
-    text_add(body, ",\"model_version\":\"" MODEL_VERSION "\"");
+    text_add_string(body, ",\"model_version\":\"" MODEL_VERSION "\"");
     const char *id = json_string_value(json_object_get(inference->document, "id"));
     if (id) {
-        text_add(body, ",\"id\":");
+        text_add_string(body, ",\"id\":");
         text_add_json(body, id);
     }
-    text_add(body,
-             ",\"parameters\":{\"mode\":\"%s\",\"digest\":\"%s\",\"queue_us\":%.1f,"
-             "\"parse_us\":%.1f,\"compute_us\":%.1f",
-             et_mode_name(inference->run.mode), model_digest(model, inference->memory).text,
-             reply->stages[STAGE_queue], reply->stages[STAGE_parse], reply->stages[STAGE_compute]);
+    text_add_string(body, ",\"parameters\":{\"mode\":\"");
+    text_add_string(body, et_mode_name(inference->run.mode));
+    text_add_string(body, "\",\"digest\":\"");
+    text_add_string(body, model_digest(model, inference->memory).text);
+    text_add_string(body, "\",\"queue_us\":");
+    text_add_fixed(body, reply->stages[STAGE_queue], 1);
+    text_add_string(body, ",\"parse_us\":");
+    text_add_fixed(body, reply->stages[STAGE_parse], 1);
+    text_add_string(body, ",\"compute_us\":");
+    text_add_fixed(body, reply->stages[STAGE_compute], 1);
     if (inference->together)
         text_add(body, ",\"batch_images\":%lld", (long long)inference->together);
 }
@@ -355,10 +360,10 @@ static void write_inference(struct inference *inference, struct reply *reply) {
     add_names(body, "outputs_not_finite", outputs_not_finite(model, inference->memory));
     if (inference->wants_receipt)
         add_receipt(body, inference);
-    text_add(body, "},");
+    text_add_string(body, "},");
     oip_cut_outputs(model, inference->memory);
     oip_write_outputs(body, model, inference->memory, &inference->outputs);
-    text_add(body, "}");
+    text_add_string(body, "}");
     size_t json_bytes = body->length;
     for (int i = 0; i < inference->outputs.count; i++)
         binary |= inference->outputs.items[i].binary;

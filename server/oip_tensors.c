@@ -24,10 +24,14 @@ bool oip_parameters(const json_t *object, const json_t **parameters, struct et_e
 }
 
 static void write_shape(struct text *text, const struct et_tensor *tensor) {
-    text_add(text, "\"datatype\":\"%s\",\"shape\":[", oip_datatype(tensor->dtype));
-    for (int axis = 0; axis < tensor->rank; axis++)
-        text_add(text, "%s%" PRId64, axis ? "," : "", tensor->shape[axis]);
-    text_add(text, "]");
+    text_add_string(text, "\"datatype\":\"");
+    text_add_string(text, oip_datatype(tensor->dtype));
+    text_add_string(text, "\",\"shape\":[");
+    for (int axis = 0; axis < tensor->rank; axis++) {
+        text_add_string(text, axis ? "," : "");
+        text_add_integer(text, tensor->shape[axis]);
+    }
+    text_add_string(text, "]");
 }
 
 /* What integers stand for, where that is said. */
@@ -318,22 +322,22 @@ static void write_data(struct text *text, const struct et_tensor *tensor, const 
 
 void oip_write_outputs(struct text *text, const struct model *model,
                        const struct model_memory *memory, const struct oip_outputs *outputs) {
-    text_add(text, "\"outputs\":[");
+    text_add_string(text, "\"outputs\":[");
     for (int i = 0; i < outputs->count; i++) {
         const struct oip_output *output = &outputs->items[i];
         int64_t shape[MAX_RANK];
         struct et_tensor tensor = output_of_run(model, memory, output->index, shape);
-        text_add(text, "%s{\"name\":", i ? "," : "");
+        text_add_string(text, i ? ",{\"name\":" : "{\"name\":");
         text_add_json(text, tensor.name);
-        text_add(text, ",");
+        text_add_string(text, ",");
         write_shape(text, &tensor);
         if (output->binary)
             text_add(text, ",\"parameters\":{\"binary_data_size\":%zu}", tensor.bytes);
         else
             write_data(text, &tensor, memory->outputs[output->index]);
-        text_add(text, "}");
+        text_add_string(text, "}");
     }
-    text_add(text, "]");
+    text_add_string(text, "]");
 }
 
 void oip_write_bytes(struct text *text, const struct model *model,

@@ -1,5 +1,6 @@
 #include "server/request.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -47,8 +48,52 @@ void reply_free(struct reply *reply) {
     *reply = (struct reply){0};
 }
 
+void text_add_string(struct text *text, const char *string) {
+    text_add_bytes(text, string, strlen(string));
+}
+
+/* At least so many digits, of which the last `places` stand behind a point. */
+static void add_digits(struct text *text, bool negative, unsigned long long magnitude, int places) {
+    char digits[32], *end = digits + sizeof digits, *at = end;
+    for (int count = 0; magnitude || count <= places; count++) {
+        if (places && count == places)
+            *--at = '.';
+        *--at = (char)('0' + magnitude % 10);
+        magnitude /= 10;
+    }
+    if (negative)
+        *--at = '-';
+    text_add_bytes(text, at, (size_t)(end - at));
+}
+
+void text_add_integer(struct text *text, long long value) {
+    add_digits(text, value < 0,
+               value < 0 ? 0 - (unsigned long long)value : (unsigned long long)value, 0);
+}
+
+void text_add_fixed(struct text *text, double value, int places) {
+    static const double powers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
+    double scaled = fabs(value) * powers[places] + 0.5;
+    if (scaled < 0x1p53)
+        add_digits(text, signbit(value), (unsigned long long)scaled, places);
+    else
+        text_add(text, "%.*f", places, value);
+}
+
+/* Whether it stands for itself between quotes. */
+static bool is_plain(const char *string) {
+    for (; *string; string++)
+        if (*string < ' ' || *string > '~' || *string == '"' || *string == '\\')
+            return false;
+    return true;
+}
+
 void text_add_json(struct text *text, const char *string) {
-    if (!json_write_string(text, string))
+    if (is_plain(string)) {
+        text_add_bytes(text, "\"", 1);
+        text_add_string(text, string);
+        text_add_bytes(text, "\"", 1);
+    } else if (!json_write_string(text, string))
         text_fail(text);
 }
 
