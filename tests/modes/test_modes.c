@@ -139,8 +139,8 @@ static struct graph *reductions(struct tensor_context *context, struct et_error 
 }
 
 /* Sums and the like whose elements lie beside those of other results: of rows, of rows that are
- * looked up or missing, of some that are padded before and beside, with what is the same for all.
- */
+ * looked up or missing, or counted from the end, of some that are padded before and beside, with
+ * what is the same for all. */
 static struct graph *columns(struct tensor_context *context, struct et_error *error) {
     struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(2, 37, 40));
     struct tensor n = add_graph_input(context, "n", DTYPE_INT32, SHAPE(3, 29));
@@ -148,6 +148,9 @@ static struct graph *columns(struct tensor_context *context, struct et_error *er
     struct tensor scale = add_weight(context, "scale", DTYPE_FLOAT32, SHAPE(2, 37, 1));
     struct tensor wide = add_weight(context, "wide", DTYPE_FLOAT32, SHAPE(7, 300));
     struct tensor rows = embedding(table, tensor_and(n, scalar_like(n, 7)));
+    struct tensor p = add_graph_input(context, "positions", DTYPE_INT32, SHAPE(3, 29));
+    struct tensor counted =
+        tensor_where(tensor_lt(p, scalar_like(p, 0)), tensor_add(p, scalar_like(p, 6)), p);
     struct tensor few = tensor_and(tensor_shrink(n, RANGES({0, 3}, {4, 24})), scalar_like(n, 7));
     struct tensor padded = tensor_pad(x, 3, (struct range[]){{0, 0}, {2, 1}, {0, 0}}, 0.5);
     struct tensor beside = tensor_pad(x, 3, (struct range[]){{0, 0}, {0, 0}, {3, 4}}, 0.5);
@@ -156,7 +159,8 @@ static struct graph *columns(struct tensor_context *context, struct et_error *er
     return compile_to_graph(
         context,
         OUTPUTS({"sum", tensor_reduce_sum(x, AXES(1))}, {"bag", mean(rows, AXES(1), false)},
-                {"best", tensor_reduce_max(rows, AXES(1))},
+                {"best", tensor_reduce_max(rows, AXES(1))}, {"counted", embedding(table, counted)},
+                {"counted_bag", tensor_reduce_sum(embedding(table, counted), AXES(1))},
                 {"wide_bag", tensor_reduce_sum(embedding(wide, few), AXES(0, 1))},
                 {"two", tensor_reduce_prod(x, AXES(0, 1))},
                 {"exp", tensor_log(tensor_reduce_sum(tensor_exp(x), AXES(1)))},
