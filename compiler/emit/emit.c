@@ -152,7 +152,7 @@ static const char *kernel_source(struct emitter *emitter, const struct kernel *k
     struct text function = text_in(emitter->ir->arena);
     const struct emit_threads *threads = emitter->backend->threads;
     const bool scan = runs_scan(kernel->statements[0]);
-    emitter->changes_states = emitter->ir->scan || scan;
+    emitter->changes_operands = emitter->ir->scan || scan;
     emitter->is_entry = !emitter->ir->scan;
     emitter->text = &function;
     const bool of_number = emit_is_of_number(emitter, emitter->ir);

@@ -89,13 +89,13 @@ struct emitter {
     struct text own_names; /* macros for functions that each of these has */
 
     /* of the kernel at hand */
-    bool changes_states; /* it is of a scan: what it reads changes from step to step */
-    bool is_entry;       /* it is called from outside of kernels */
-    int block_threads;   /* of a GPU, if there are not as many as usual; 0: there are */
-    bool few_blocks;     /* of it run: the next may begin beside them */
-    bool waits_later;    /* for the kernels before it: when it has begun to read */
-    int least_blocks;    /* of threads, that a multiprocessor of it has at once; 0: one */
-    int group;           /* of a GPU's threads that run an iteration of shared loops; 0: none do */
+    bool changes_operands; /* what it reads changes while it runs: of a scan, or nests in turn */
+    bool is_entry;         /* it is called from outside of kernels */
+    int block_threads;     /* of a GPU, if there are not as many as usual; 0: there are */
+    bool few_blocks;       /* of it run: the next may begin beside them */
+    bool waits_later;      /* for the kernels before it: when it has begun to read */
+    int least_blocks;      /* of threads, that a multiprocessor of it has at once; 0: one */
+    int group; /* of a GPU's threads that run an iteration of shared loops; 0: none do */
 
     /* of the statement at hand */
     int indent, depth;

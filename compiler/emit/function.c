@@ -30,7 +30,7 @@ void emit_signature(struct emitter *emitter, const char *how, const char *name, 
     struct arena *arena = emitter->ir->arena;
     const char **parameters = arena_array(arena, const char *, (size_t)count + 1);
     const struct emit_threads *threads = emitter->backend->threads;
-    const char *restricted = threads && emitter->changes_states ? "" : "restrict ";
+    const char *restricted = threads && emitter->changes_operands ? "" : "restrict ";
     for (int i = 0; i < count; i++)
         parameters[i] = arena_format(arena, "%s%s *%s%s", buffers[i].written ? "" : "const ",
                                      dtype_facts[buffers[i].buffer->dtype].c_type, restricted,

@@ -24,7 +24,8 @@ struct kernel {
     int buffer_count, buffer_capacity;
     struct kernel_buffer *buffers; /* each once; the written ones last; no local ones */
     bool parallel;                 /* threads share it; else the first does it alone */
-    int step;                      /* there is a barrier between one step and the next */
+    bool in_turn; /* one block of a GPU's threads runs its nests, one after another */
+    int step;     /* there is a barrier between one step and the next */
 };
 
 struct statement {

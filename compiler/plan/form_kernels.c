@@ -80,6 +80,38 @@ static bool must_wait(struct ir *ir, const struct kernel *kernel, struct stateme
     return false;
 }
 
+/* ---- What one block of a GPU's threads does ---- */
+
+enum { FEW_ELEMENTS = 4096 }; /* that a statement computes or reduces */
+
+static void note_reduced(void *context, const struct expression *e) {
+    int64_t *elements = context;
+    for (int i = 0; e->kind == EXPRESSION_REDUCE && i < e->axis_count; i++)
+        *elements = *elements > FEW_ELEMENTS ? *elements : *elements * e->axes[i]->extent;
+}
+
+/* So little that to begin a kernel for it takes longer than the work. */
+static bool are_few(struct ir *ir, struct statement *const *statements, int count) {
+    for (int k = 0; k < count; k++) {
+        const struct statement *statement = statements[k];
+        int64_t elements = 1;
+        expression_walk(ir, statement->value, note_reduced, &elements);
+        for (int i = 0; i < statement->loop_count && elements <= FEW_ELEMENTS; i++)
+            elements *= statement->loops[i]->extent;
+        if (elements > FEW_ELEMENTS || statement->shared_count || runs_alone(statement) ||
+            has_contraction(ir, statement))
+            return false;
+    }
+    return true;
+}
+
+/* Whether a nest that is not part of the kernel so far may be done behind it by the same block. */
+static bool may_follow(struct ir *ir, const struct kernel *kernel, struct statement *const *nest,
+                       int size) {
+    return ir->target->gpu && !ir->scan && are_few(ir, nest, size) &&
+           are_few(ir, kernel->statements, kernel->statement_count);
+}
+
 void form_kernels(struct ir *ir) {
     struct kernel *kernel = NULL;
     const struct kernel *before = NULL; /* of the statement before, as it was until now */
@@ -87,8 +119,12 @@ void form_kernels(struct ir *ir) {
     for (int i = 0, size; i < ir->statement_count; i += size) {
         struct statement **nest = &ir->statements[i];
         size = nest_size(nest, ir->statement_count - i);
-        if (nest[0]->kernel != before || must_wait(ir, kernel, nest, size))
+        const bool apart =
+            nest[0]->kernel != before || kernel->in_turn || must_wait(ir, kernel, nest, size);
+        if (apart && !(kernel && may_follow(ir, kernel, nest, size)))
             kernel = begin_kernel(ir, nest);
+        else
+            kernel->in_turn = apart;
         before = nest[0]->kernel;
         kernel->statement_count += size;
         for (int k = 0; k < size; k++)

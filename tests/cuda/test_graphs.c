@@ -3,6 +3,8 @@
  * seeds begin and how many. */
 #include <criterion/criterion.h>
 
+#include <string.h>
+
 #include "compiler/builder/layers.h"
 #include "compiler/store/store.h"
 #include "tests/support/differ.h"
@@ -96,4 +98,26 @@ Test(cuda_graphs, rows_by_gcc, .timeout = 600) {
 
 Test(cuda_graphs, rows_by_clang, .timeout = 600) {
     check_rows("cuda-clang");
+}
+
+/* The norm of one row: three statements that need one another, which one block does in turn. */
+Test(cuda_graphs, few_elements_are_one_kernel, .timeout = 600) {
+    struct et_error error = {0};
+    struct trial trial = {0};
+    struct tensor_context *context = tensor_context_new("norm");
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(1, 768));
+    struct graph *graph = compile_to_graph(
+        context, OUTPUTS({"y", layer_norm(x, AXES(-1), 1e-5, NO_TENSOR, NO_TENSOR)}), &error);
+    cr_assert(graph && trial_begin(&trial, graph, 1, &error), "%s", error.message);
+    const struct mode *mode = mode_find("cuda-gcc");
+    struct compiled *compiled = trial_compile(&trial, mode, "norm", &error);
+    cr_assert(compiled, "%s", error.message);
+    const char *source = compiled->kernels[0].source;
+    cr_expect(compiled->kernel_count == 1 && strstr(source, "__syncthreads();"), "%s", source);
+    /* What threads store for one another, a compiler would load before the barrier. */
+    cr_expect(!strstr(source, "restrict"), "%s", source);
+    compiled_free(compiled);
+    cr_expect(trial_check(&trial, mode, &error), "%s", error.message);
+    trial_end(&trial);
+    graph_free(graph);
 }

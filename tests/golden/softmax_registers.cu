@@ -15,7 +15,7 @@ k01_max_exp_sum(const float *restrict x, float *restrict y) {
             float part0 = -INFINITY;
             #pragma unroll
             for (int step3 = 0; step3 < 4; step3++) {
-                const long p2 = 16 * step3 + thread0;
+                const long p2 = 16L * step3 + thread0;
                 part0 = f32_max(part0, x[64 * g0 + p2]);
             }
             for (int step1 = 8; step1 > 0; step1 /= 2) {
@@ -27,7 +27,7 @@ k01_max_exp_sum(const float *restrict x, float *restrict y) {
         {
             #pragma unroll
             for (int step0 = 0; step0 < 4; step0++) {
-                const long i0 = 16 * step0 + thread0;
+                const long i0 = 16L * step0 + thread0;
                 t5[i0 / 16] = f32_exp(x[64 * g0 + i0] - t1[0]);
             }
         }
@@ -35,7 +35,7 @@ k01_max_exp_sum(const float *restrict x, float *restrict y) {
             float part0 = 0.0f;
             #pragma unroll
             for (int step3 = 0; step3 < 4; step3++) {
-                const long p2 = 16 * step3 + thread0;
+                const long p2 = 16L * step3 + thread0;
                 part0 += t5[p2 / 16];
             }
             for (int step1 = 8; step1 > 0; step1 /= 2) {
@@ -47,7 +47,7 @@ k01_max_exp_sum(const float *restrict x, float *restrict y) {
         {
             #pragma unroll
             for (int step0 = 0; step0 < 4; step0++) {
-                const long i0 = 16 * step0 + thread0;
+                const long i0 = 16L * step0 + thread0;
                 y[64 * g0 + i0] = f32_canonical(t5[i0 / 16] * t8[0]);
             }
         }

@@ -45,8 +45,9 @@ const char *emit_thread_reduction(struct emitter *emitter, const struct expressi
 bool emit_rows_fit(const struct emitter *emitter, const struct kernel *kernel, int64_t slice_bytes);
 /* What each of these threads does for one nest. */
 void emit_row_nest(struct emitter *emitter, struct statement *const *nest, int size);
-/* Opens the loop over the thread's own ones of so many elements; names the element's number. */
-void emit_open_dealt(struct emitter *emitter, const char *name, int64_t count);
+/* Opens the loop over the ones of so many elements that belong to a lane, which all have as many;
+ * names the element's number. */
+void emit_open_dealt(struct emitter *emitter, const char *name, int64_t count, const char *lane);
 
 /* ---- contract.c ---- */
 

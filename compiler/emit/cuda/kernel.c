@@ -1,6 +1,6 @@
 /* Kernels of plain statements: each element that a nest stores has a thread, or sixteen of them
  * where there is much to reduce. Nests of a kernel depend on none of the others, so each has blocks
- * of its own. */
+ * of its own; or they are so small that one block does them in turn. */
 #include "compiler/emit/cuda/cuda.h"
 
 #include <inttypes.h>
@@ -224,12 +224,28 @@ enum { FEW_BLOCKS = 16 };
 int64_t emit_kernel_blocks(struct emitter *emitter, const struct kernel *kernel) {
     int64_t blocks = 0;
     const int nests = nest_count(kernel);
+    if (kernel->in_turn)
+        return 1;
     if (kernel->statements[0]->shared_count)
         return blocks_for(iterations_of(kernel), group_of(emitter, kernel));
     for (int i = 0; i < kernel->statement_count;
          i += nest_size(&kernel->statements[i], kernel->statement_count - i))
         blocks += nest_blocks(emitter, &kernel->statements[i], nests);
     return blocks;
+}
+
+/* One after another, by one block. What one nest stores others read: were it `restrict`, compilers
+ * would load it before the barrier. */
+static void emit_nests_in_turn(struct emitter *emitter, const struct kernel *kernel) {
+    const bool entry = emitter->is_entry;
+    emitter->is_entry = false; /* so that threads wait for each other */
+    for (int i = 0, size; i < kernel->statement_count; i += size) {
+        size = nest_size(&kernel->statements[i], kernel->statement_count - i);
+        emit_open(emitter, "{");
+        emit_nest(emitter, &kernel->statements[i], size, 1, NULL);
+        emit_close(emitter);
+    }
+    emitter->is_entry = entry;
 }
 
 /* Nests of an entry have blocks of their own, one after another. */
@@ -262,11 +278,14 @@ void emit_thread_kernel(struct emitter *emitter, const struct kernel *kernel) {
         emitter->least_blocks = tile.least_blocks;
         emitter->waits_later = tile.before;
     }
+    emitter->changes_operands |= kernel->in_turn;
     emit_signature(emitter, "", kernel->name, kernel->buffer_count, kernel->buffers, ") {");
     emitter->block_threads = emitter->least_blocks = 0;
     emitter->few_blocks = emitter->waits_later = false;
     if (kernel->statements[0]->shared_count)
         emit_shared_nests(emitter, kernel);
+    else if (kernel->in_turn)
+        emit_nests_in_turn(emitter, kernel);
     else
         emit_nests(emitter, kernel);
     emit_close(emitter);

@@ -67,8 +67,8 @@ static const char *open_elements(struct emitter *emitter, const struct expressio
     struct arena *arena = emitter->ir->arena;
     const char *position = emit_local_name(emitter, "p");
     int64_t inner = reduced_elements(e);
-    if (emitter->group == REDUCTION_LANES)
-        emit_open_dealt(emitter, position, inner);
+    if (emitter->group == REDUCTION_LANES || inner % REDUCTION_LANES == 0)
+        emit_open_dealt(emitter, position, inner, emitter->lane);
     else
         emit_open(emitter, "for (long %s = %s; %s < %" PRId64 "; %s += %d) {", position,
                   emitter->lane, position, inner, position, REDUCTION_LANES);

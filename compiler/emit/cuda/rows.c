@@ -3,7 +3,10 @@
  * it stays in registers from one to the next, and only the lanes' trees go between threads. */
 #include "compiler/emit/cuda/cuda.h"
 
+#include <inttypes.h>
+
 enum {
+    STEPS_AT_ONCE = 16,    /* of a loop, whose loads are under way together */
     MOST_STEPS = 64,       /* elements of a row that a thread has of its own */
     MOST_ROW_BYTES = 5120, /* of a row's slices, that sixteen threads have registers for */
 };
@@ -83,12 +86,15 @@ bool emit_rows_fit(const struct emitter *emitter, const struct kernel *kernel,
 
 /* ---- What a thread does ---- */
 
-void emit_open_dealt(struct emitter *emitter, const char *name, int64_t count) {
+void emit_open_dealt(struct emitter *emitter, const char *name, int64_t count, const char *lane) {
     const char *step = emit_local_name(emitter, "step");
-    emit_line(emitter, "#pragma unroll");
-    emit_open(emitter, "for (int %s = 0; %s < %d; %s++) {", step, step,
-              (int)(count / REDUCTION_LANES), step);
-    emit_line(emitter, "const long %s = %d * %s + thread0;", name, REDUCTION_LANES, step);
+    const int64_t steps = count / REDUCTION_LANES;
+    if (emitter->group == REDUCTION_LANES)
+        emit_line(emitter, "#pragma unroll");
+    else
+        emit_line(emitter, "#pragma unroll %d", STEPS_AT_ONCE);
+    emit_open(emitter, "for (int %s = 0; %s < %" PRId64 "; %s++) {", step, step, steps, step);
+    emit_line(emitter, "const long %s = %dL * %s + %s;", name, REDUCTION_LANES, step, lane);
 }
 
 void emit_row_nest(struct emitter *emitter, struct statement *const *nest, int size) {
@@ -96,7 +102,7 @@ void emit_row_nest(struct emitter *emitter, struct statement *const *nest, int s
     const bool loops = nest[0]->loop_count > 0;
     emit_begin_statements(emitter, nest, size);
     if (loops) {
-        emit_open_dealt(emitter, "i0", nest[0]->loops[0]->extent);
+        emit_open_dealt(emitter, "i0", nest[0]->loops[0]->extent, "thread0");
         emit_name_axis(emitter, nest[0]->loops[0], "i0");
     }
     emitter->lane = loops ? NULL : "thread0";
