@@ -8,33 +8,28 @@
 #define ET_TEMPLATES_CUDA_CONTRACT_LINE_H
 
 //: section contract_line needs contract_tile wait_for_kernels
-//: names line_steps
-// So many steps of a sum, whose operands lie in shared memory: one's side by side, the other's so
-// far APART. What comes next is loaded while some are added, so that additions wait for each other
-// only.
-template <int DEPTH, int APART, class SUM>
-static inline SUM line_steps(SUM sum, const SUM *a, const SUM *b) {
+//: names line_load line_add
+// The operands of so many steps of a sum, which lie in shared memory: one's side by side, the
+// other's so far APART.
+template <int STEPS, int APART, class SUM>
+static inline void line_load(SUM (&as)[STEPS], SUM (&bs)[STEPS], const SUM *a, const SUM *b) {
     typedef tile_group<SUM> group;
-    enum { AT_ONCE = 16, WIDTH = group::WIDTH };
-    static_assert(DEPTH % AT_ONCE == 0, "as many at a time");
-    SUM as[2][AT_ONCE], bs[2][AT_ONCE];
 #pragma unroll
-    for (int k = 0; k < DEPTH + AT_ONCE; k += AT_ONCE) {
-        const int next = k / AT_ONCE % 2, now = 1 - next;
+    for (int i = 0; i < STEPS; i += group::WIDTH) {
+        const group a_group = *(const group *)&a[i];
+        const group b_group = APART == 1 ? *(const group *)&b[i] : a_group;
 #pragma unroll
-        for (int i = 0; k < DEPTH && i < AT_ONCE; i += WIDTH) {
-            const group a_group = *(const group *)&a[k + i];
-            const group b_group = APART == 1 ? *(const group *)&b[k + i] : a_group;
-#pragma unroll
-            for (int g = 0; g < WIDTH; g++) {
-                as[next][i + g] = a_group.element[g];
-                bs[next][i + g] = APART == 1 ? b_group.element[g] : b[APART * (k + i + g)];
-            }
+        for (int g = 0; g < group::WIDTH; g++) {
+            as[i + g] = a_group.element[g];
+            bs[i + g] = APART == 1 ? b_group.element[g] : b[APART * (i + g)];
         }
-#pragma unroll
-        for (int i = 0; k > 0 && i < AT_ONCE; i++)
-            sum = tile_add(sum, as[now][i], bs[now][i]);
     }
+}
+template <int STEPS, class SUM>
+static inline SUM line_add(SUM sum, const SUM (&as)[STEPS], const SUM (&bs)[STEPS]) {
+#pragma unroll
+    for (int i = 0; i < STEPS; i++)
+        sum = tile_add(sum, as[i], bs[i]);
     return sum;
 }
 
@@ -99,28 +94,48 @@ static inline void contract_line(int block, int rows, int columns, int depth,
     }
     static_assert(ROWS * COLUMNS <= (ADDING ? ADDING : THREADS), "a sum has a thread");
     const int row = (int)threadIdx.x / COLUMNS, column = (int)threadIdx.x % COLUMNS;
-    const bool adds = row < row_count && column < column_count;
-    SUM sum = 0;
-    int stage = 0, last = STAGES - 1;
+    const bool adds = row < row_count && column < column_count, runs = !ADDING || !brings;
+    const int own_row = adds ? row : 0, own_column = adds ? column : 0;
+    // What is added next is loaded before, at the end of a stage from the next one.
+    enum { AT_ONCE = DEPTH < 64 ? DEPTH / 2 : 32 };
+    static_assert(DEPTH % (2 * AT_ONCE) == 0, "registers take turns");
+    SUM sum = 0, as[2][AT_ONCE], bs[2][AT_ONCE];
+    int stage = 0, last = STAGES - 1, done = 0;
+    copy_wait<STAGES - 2>();
+    __syncthreads();
+    const auto load = [&](int turn, int from, int step) {
+        line_load<AT_ONCE, APART>(as[turn], bs[turn], streams[from][own_row] + step,
+                                  panel_side::at(panels[from], own_column, step));
+    };
+    if (runs)
+        load(0, 0, 0);
 #pragma unroll 1
-    for (int done = 0; done < depth; done += DEPTH) {
-        copy_wait<STAGES - 2>();
-        __syncthreads();
+    for (; done + DEPTH <= depth; done += DEPTH) {
         if (brings) {
             bring_stream(last, done + (STAGES - 1) * DEPTH);
             bring_panel(last, done + (STAGES - 1) * DEPTH);
             copy_commit();
         }
-        const SUM *a = streams[stage][row], *b = panel_side::at(panels[stage], column, 0);
-        if (adds && done + DEPTH <= depth)
-            sum = line_steps<DEPTH, APART>(sum, a, b);
-        else if (depth % DEPTH && adds) // a step more would not keep all bits, not even of zeros
-#pragma unroll 1
-            for (int k = 0; k < depth - done; k++)
-                sum = tile_add(sum, a[k], b[APART * k]);
+        const int next_stage = stage + 1 < STAGES ? stage + 1 : 0;
+#pragma unroll
+        for (int k = 0; k < DEPTH; k += AT_ONCE) {
+            const int next = k + AT_ONCE, turn = k / AT_ONCE % 2;
+            if (next == DEPTH) {
+                copy_wait<STAGES - 2>();
+                __syncthreads();
+            }
+            if (!runs)
+                continue;
+            load(1 - turn, next == DEPTH ? next_stage : stage, next % DEPTH);
+            sum = line_add(sum, as[turn], bs[turn]);
+        }
         last = stage;
-        stage = stage + 1 < STAGES ? stage + 1 : 0;
+        stage = next_stage;
     }
+    // A step more would not keep all bits, not even one of zeros.
+#pragma unroll 1
+    for (int k = 0; depth % DEPTH && adds && k < depth - done; k++)
+        sum = tile_add(sum, streams[stage][row][k], *panel_side::at(panels[stage], column, k));
     if (adds)
         store(first_row + row, first_column + column, sum);
 }
