@@ -89,9 +89,9 @@ static double tile_time(const struct emitter *emitter, const struct thread_tile 
         ((double)tile->thread_rows * tile->row_sums / tile->stream_side.width +
          (double)tile->thread_columns * tile->column_sums / tile->panel_side.width) /
         tile->threads;
-    const double alone = 1.4 * sums + 2.1 * loads + 21 * copies + 21.0 / tile->steps;
+    const double alone = 1.2 * sums + 2.1 * loads + 10 * copies + 21.0 / tile->steps;
     const double busy =
-        tile->threads / 128.0 * (0.72 * sums + 8.4 * loads + 42 * copies + 6.6 / tile->steps);
+        tile->threads / 128.0 * (0.72 * sums + 8.4 * loads + 20 * copies + 6.6 / tile->steps);
     double blocks = (double)all_blocks(tile) / emitter->ir->target->gpu->multiprocessors;
     blocks = blocks < 6 ? ceil(blocks) : blocks;
     const double turns = ceil(blocks / blocks_at_once(tile));

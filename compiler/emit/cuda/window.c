@@ -84,8 +84,8 @@ static double time_of(const struct emitter *emitter, const struct thread_tile *t
     const double copies =
         ((double)((span + width - 1) / width) * shape->fours + tile->taps * shape->rows) / threads;
     const double loads = LOADS_OF_TAP * tile->taps + THREAD_FOURS * pieces_of(tile);
-    const double alone = 1.4 * SUMS * tile->taps + 2.1 * loads + 21 * copies + 60;
-    const double busy = threads / 128.0 * (0.72 * SUMS * tile->taps + 8.4 * loads + 42 * copies);
+    const double alone = 1.2 * SUMS * tile->taps + 2.1 * loads + 10 * copies + 60;
+    const double busy = threads / 128.0 * (0.72 * SUMS * tile->taps + 8.4 * loads + 20 * copies);
     double blocks = (double)blocks_of(tile, shape) / emitter->ir->target->gpu->multiprocessors;
     blocks = blocks < 6 ? ceil(blocks) : blocks;
     const double turns = ceil(blocks * threads / RESIDENT);
