@@ -75,6 +75,8 @@ template <class ELEMENT, int THREADS, int SIDE, int DEPTH, bool ALONG, int WIDTH
     static const int STEP_LANES = THREADS / ROW_LANES;
     static const int PLACES = (SIDE / EACH + ROW_LANES - 1) / ROW_LANES; // of a thread
     static const int STEPS = (PIECES + STEP_LANES - 1) / STEP_LANES;
+    static const bool EVEN = ROW_LANES * STEP_LANES == THREADS && EACH * ROW_LANES * PLACES == SIDE;
+    static const bool ALL = EVEN && STEP_LANES * STEPS == PIECES;
     typedef uint32_t share[PLACES][STEPS][EACH];
     static inline int place(int i) {
         const int thread = (int)threadIdx.x;
@@ -85,10 +87,14 @@ template <class ELEMENT, int THREADS, int SIDE, int DEPTH, bool ALONG, int WIDTH
         return (ALONG ? thread % PIECES : thread / ROW_LANES) + STEP_LANES * i;
     }
     static inline bool has_place(int place, int count) {
-        return place < count;
+        return (EVEN && count == SIDE) || place < count;
     }
     static inline bool has(int p, int s) {
-        return place(p) < SIDE && piece(s) < PIECES;
+        return ALL || (place(p) < SIDE && piece(s) < PIECES);
+    }
+    // Whether that step, of a stage which has some, is one of `depth`.
+    static inline bool has_step(int step, int depth) {
+        return depth % DEPTH == 0 || step < depth;
     }
 
     // Begins to bring the steps from `first` on; those beyond `depth` are zero. Loads ask nothing
@@ -97,24 +103,26 @@ template <class ELEMENT, int THREADS, int SIDE, int DEPTH, bool ALONG, int WIDTH
     static inline void begin(share &taken, uint32_t *lines, const ELEMENT *from,
                              const OFFSET (&offsets)[PLACES], int count, int first, int depth,
                              STEP_OFFSET step_offset) {
+        if (first >= depth)
+            return; // no step of that stage is used
 #pragma unroll
         for (int s = 0; s < STEPS; s++) {
             const int k = first + (ASYNC ? 16 : 4) * piece(s);
             decltype(step_offset(0)) steps[4];
 #pragma unroll
             for (int i = 0; i < (ALONG ? 1 : 4); i++)
-                steps[i] = step_offset(k + i < depth ? k + i : 0);
+                steps[i] = step_offset(has_step(k + i, depth) ? k + i : 0);
 #pragma unroll
             for (int p = 0; p < PLACES; p++) {
                 if (ASYNC) {
                     uint32_t *to = &lines[LENGTH * place(p) + 4 * piece(s)];
-                    if (has(p, s) && place(p) < count && k < depth)
+                    if (has(p, s) && has_place(place(p), count) && has_step(k, depth))
                         copy_async_16(to, from + (offsets[p] + steps[0]));
                     else if (has(p, s))
                         to[0] = to[1] = to[2] = to[3] = 0;
                 } else if (ALONG) {
                     const uint32_t word = *(const uint32_t *)(from + (offsets[p] + steps[0]));
-                    taken[p][s][0] = k < depth ? word : 0;
+                    taken[p][s][0] = has_step(k, depth) ? word : 0;
                 } else {
                     uint32_t words[4];
 #pragma unroll
@@ -122,7 +130,7 @@ template <class ELEMENT, int THREADS, int SIDE, int DEPTH, bool ALONG, int WIDTH
                         const ELEMENT *element = from + (offsets[p] + steps[i]);
                         const uint32_t word =
                             EACH == 1 ? (uint8_t)*element : *(const uint32_t *)element;
-                        words[i] = k + i < depth ? word : 0;
+                        words[i] = has_step(k + i, depth) ? word : 0;
                     }
                     if constexpr (EACH == 1)
                         taken[p][s][0] = words[0] | words[1] << 8 | words[2] << 16 | words[3] << 24;
@@ -174,8 +182,8 @@ static inline void contract_bytes(int block, int rows, int columns, int depth,
     __shared__ __align__(16) uint32_t shared[STAGES * STAGE > PARTS ? STAGES * STAGE : PARTS];
     const int across = (columns + COLUMNS - 1) / COLUMNS;
     const int first_row = block / across * ROWS, first_column = block % across * COLUMNS;
-    const int row_count = rows - first_row < ROWS ? rows - first_row : ROWS;
-    const int column_count = columns - first_column < COLUMNS ? columns - first_column : COLUMNS;
+    const int row_count = tile_count<ROWS>(rows, first_row);
+    const int column_count = tile_count<COLUMNS>(columns, first_column);
     const int lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32;
     const int part = warp % DEPTH_WARPS;
     const int warp_row = warp / DEPTH_WARPS / COLUMN_WARPS * WARP_ROWS;
@@ -184,8 +192,8 @@ static inline void contract_bytes(int block, int rows, int columns, int depth,
     decltype(column_of(0)) column_offsets[panel_side::PLACES];
     tile_offsets<stream_side>(row_offsets, row_of, first_row, row_count);
     tile_offsets<panel_side>(column_offsets, column_of, first_column, column_count);
-    typename stream_side::share stream_taken;
-    typename panel_side::share panel_taken;
+    typename stream_side::share stream_taken = {};
+    typename panel_side::share panel_taken = {};
     __syncthreads(); // what a tile before left in shared memory is not read any more
 #pragma unroll 1
     for (int s = 0; s < STAGES - 1; s++) {
