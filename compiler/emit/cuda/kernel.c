@@ -12,6 +12,8 @@ static int64_t blocks_for(int64_t count, int threads) {
 
 /* ---- Things to do, and threads ---- */
 
+enum { STEPS_AT_ONCE = 8 }; /* of a thread, whose loads are under way together */
+
 void emit_open_things(struct emitter *emitter, const char *name, int64_t count, int threads,
                       const char *block) {
     struct arena *arena = emitter->ir->arena;
@@ -23,7 +25,15 @@ void emit_open_things(struct emitter *emitter, const char *name, int64_t count, 
         emit_line(emitter, "const unsigned lanes0 = 0x%xu << (threadIdx.x & %d);",
                   (1u << threads) - 1, 32 - threads);
     }
-    if (emitter->group) {
+    const int together = emitter->group / threads;
+    if (emitter->group && count % together == 0 && count > together) {
+        const char *step = emit_local_name(emitter, "step");
+        emit_line(emitter, "#pragma unroll %d", STEPS_AT_ONCE);
+        emit_open(emitter, "for (int %s = 0; %s < %" PRId64 "; %s++) {", step, step,
+                  count / together, step);
+        emit_line(emitter, "const long %s = %dL * %s + thread0%s;", name, together, step,
+                  threads > 1 ? arena_format(arena, " / %d", threads) : "");
+    } else if (emitter->group) {
         emit_open(emitter, "for (long %s = thread0%s; %s < %" PRId64 "; %s += %d) {", name,
                   threads > 1 ? arena_format(arena, " / %d", threads) : "", name, count, name,
                   emitter->group / threads);
