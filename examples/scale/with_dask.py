@@ -1,10 +1,11 @@
 """python with_dask.py digits|table ROWS RESULTS [WORKERS]: scores Parquet files by Dask."""
 
 import sys
+from pathlib import Path
 
 import dask
-import dask.dataframe
 from dask.distributed import Client, progress
+from pyarrow import parquet
 
 from workloads import WORKLOADS
 
@@ -15,12 +16,16 @@ def start(workers=2):
     return Client(n_workers=workers, threads_per_worker=1, dashboard_address=None)
 
 
+def score_file(file, scorer, results):
+    parquet.write_table(scorer(parquet.read_table(file)), Path(results, file.name))
+
+
 def score(client, scorer, rows, results):
-    table = dask.dataframe.read_parquet(rows, dtype_backend="pyarrow")
-    scores = table.map_partitions(scorer, meta=scorer(table._meta))
-    writing = client.compute(scores.to_parquet(results, write_index=False, compute=False))
-    progress(writing)
-    writing.result()
+    Path(results).mkdir(parents=True, exist_ok=True)
+    scored = client.map(score_file, sorted(Path(rows).glob("*.parquet")), scorer=scorer,
+                        results=results)
+    progress(scored)
+    client.gather(scored)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,14 @@ def digests_of_one_process(folder):
             for kind, scorer in scorers.items()}
 
 
+def score_frames(scorer, rows, results):
+    """The table as a DataFrame of Dask, whose partitions are pandas' frames."""
+    from dask import dataframe
+    table = dataframe.read_parquet(rows, dtype_backend="pyarrow")
+    table.map_partitions(scorer, meta=scorer(table._meta)).to_parquet(results, write_index=False)
+    return scorer.result_digest(results, "id")
+
+
 def check(engine, folder, expected):
     """Scores all with it; True if the digests are the expected ones, although a worker died."""
     module = importlib.import_module(f"with_{engine}")
@@ -67,11 +75,13 @@ def check(engine, folder, expected):
     with module.start() as started:
         for kind, scorer in scorers.items():
             module.score(started, scorer, str(folder / kind), str(folder / engine / kind))
+        frames = expected["table"] if engine != "dask" else score_frames(
+            scorers["table"], folder / "table", folder / engine / "frames")
     found = {kind: scorer.result_digest(folder / engine / kind, "id")
              for kind, scorer in scorers.items()}
     killed = (deaths / "killed").exists()
     print(f"{engine}, a worker killed: {killed}, {found}", flush=True)
-    return killed and found == expected
+    return killed and found == expected and frames == expected["table"]
 
 
 def main(engines):
