@@ -6,8 +6,10 @@
 // each column, all float32, or float16 where the panel has such numbers alone, and then the codes:
 // of 8 bits a byte for each column, step by step, and of 4 bits one for each column and two steps,
 // the first step's code in the lower bits. An element is (code - zero) * scale, or
-// code * scale + offset, in float32, rounded twice. Bases and strides of the panel count bytes, and
-// its walk's last level is a block.
+// code * scale + offset, in float32, rounded twice. Or else tiles sum up `by_blocks`: code - zero
+// is an element, each block has a sum from +0, and its scale times that is added; then the codes of
+// 4 bits of eight steps of a column lie side by side, in four bytes. Bases and strides of the panel
+// count bytes, and its walk's last level is a block.
 //
 // The text is cut by tools, as tile.h is.
 
@@ -18,22 +20,31 @@
 
 //: section coded_walk needs tile_walk
 // A walk through a panel of codes of so many bits. `listed`: it holds zeros, 1, or offsets, 2; else
-// `zero` is that of all codes. `half`: scales, zeros and offsets are float16.
+// `zero` is that of all codes. `half`: scales, zeros and offsets are float16. `by_blocks`: scales
+// multiply the sums of blocks.
 struct coded_walk {
     struct tile_walk steps;
-    int bits, listed, half;
+    int bits, listed, half, by_blocks;
     float zero;
 };
 
 //: section code_vectors needs vector
 //: names code_bytes code_byte_lanes code_bytes_load code_low code_high code_whole code_values
+//: names code_words_load code_words_from
 // As many neighbouring bytes as a vector has lanes; what the codes in them stand for before the
 // scale, less a number that the values were made for. (Without a mask, of all, g++ 12 warns of its
-// own headers.)
+// own headers.) Words are four bytes of eight codes for each lane; from a bit on, the lowest code
+// is that of code_low.
 #if VECTOR_BITS == 512
 typedef __m512i code_bytes;
 static inline code_bytes code_bytes_load(const uint8_t *from) {
     return _mm512_maskz_cvtepu8_epi32(0xffff, _mm_loadu_si128((const __m128i *)from));
+}
+static inline code_bytes code_words_load(const uint8_t *from) {
+    return _mm512_loadu_si512(from);
+}
+static inline code_bytes code_words_from(code_bytes x, int bit) {
+    return (code_bytes)((__v16su)x >> bit);
 }
 // All values of 4 bits: a code looks up its own by its lower bits.
 static inline vector code_values(float less) {
@@ -53,6 +64,12 @@ static inline vector code_whole(code_bytes x, vector less) {
 typedef __m256i code_bytes;
 static inline code_bytes code_bytes_load(const uint8_t *from) {
     return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)from));
+}
+static inline code_bytes code_words_load(const uint8_t *from) {
+    return _mm256_loadu_si256((const __m256i *)from);
+}
+static inline code_bytes code_words_from(code_bytes x, int bit) {
+    return (code_bytes)((__v8su)x >> bit);
 }
 static inline vector code_values(float less) {
     return vector_of(less);
@@ -74,6 +91,14 @@ static inline code_bytes code_bytes_load(const uint8_t *from) {
     memcpy(&four, from, sizeof four);
     return __builtin_convertvector(four, code_bytes);
 }
+static inline code_bytes code_words_load(const uint8_t *from) {
+    code_bytes words;
+    memcpy(&words, from, sizeof words);
+    return words;
+}
+static inline code_bytes code_words_from(code_bytes x, int bit) {
+    return x >> (uint32_t)bit;
+}
 static inline vector code_values(float less) {
     return vector_of(less);
 }
@@ -92,6 +117,12 @@ static inline code_bytes code_bytes_load(const uint8_t *from) {
     uint32_t four;
     memcpy(&four, from, sizeof four);
     return vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(four))));
+}
+static inline code_bytes code_words_load(const uint8_t *from) {
+    return vreinterpretq_u32_u8(vld1q_u8(from));
+}
+static inline code_bytes code_words_from(code_bytes x, int bit) {
+    return vshlq_u32(x, vdupq_n_s32(-bit));
 }
 static inline vector code_values(float less) {
     return vector_of(less);
@@ -129,7 +160,12 @@ static inline struct code_block code_block_at(const uint8_t *from, int columns, 
 }
 #if VECTOR_BITS
 // What codes stand for; `beside` is what is listed.
-static inline vector code_element(int listed, vector code, vector scale, vector beside) {
+static inline vector code_element(int listed, int by_blocks, vector code, vector scale,
+                                  vector beside) {
+    if (by_blocks && !listed)
+        return code;
+    if (by_blocks)
+        return code - beside;
     if (listed == CODES_OFFSETS)
         return code * scale + beside;
     if (listed)
@@ -139,12 +175,45 @@ static inline vector code_element(int listed, vector code, vector scale, vector 
 #endif
 
 //: section tile_codes needs tile coded_walk code_blocks
-//: names CODES_DECODED code_decode codes_part codes_row codes_row_of codes_row_listed
+//: names CODES_DECODED code_decode codes_part codes_row codes_row_of codes_row_listed code_number
+//: names CODES_TOGETHER codes_words codes_block_row codes_block codes_scaled_block
+enum { CODES_TOGETHER = 8 }; // steps of which a column's codes of 4 bits are a word, by blocks
 #if VECTOR_BITS
-// One row of sums by a block of so many steps, in registers: its elements are multiplied as soon as
-// they are made.
-TILE_INLINE codes_row(int bits, int listed, int vectors, vector *sums, const float *x,
-                      ptrdiff_t step, struct code_block block, vector values, ptrdiff_t steps) {
+// Adds so many steps of a block to one row of sums, in registers: its elements are multiplied as
+// soon as they are made. Where words are many, each vector of sums reads the stream by a pointer of
+// its own: a multiplication then takes its number from memory, which is cheaper than a broadcast.
+TILE_INLINE codes_words(int listed, int vectors, vector *sums, const float *x, ptrdiff_t step,
+                        struct code_block block, vector values, ptrdiff_t steps) {
+    const int columns = vectors * VECTOR_LANES;
+    const uint8_t *codes = block.codes;
+    TILE_KEEP_LOOP
+    for (ptrdiff_t k = 0; k < steps; k += CODES_TOGETHER, codes += 4 * columns) {
+        const float *stream[64 / VECTOR_LANES];
+        TILE_UNROLL
+        for (int v = 0; v < vectors; v++) {
+            stream[v] = x + k * step;
+#if VECTOR_BITS == 512
+            __asm__ volatile("" : "+r"(stream[v]));
+#endif
+            __builtin_prefetch(codes + TILE_AHEAD * 64 + v * 4 * VECTOR_LANES);
+        }
+        TILE_UNROLL
+        for (int j = 0; j < CODES_TOGETHER; j++) {
+            TILE_UNROLL
+            for (int v = 0; v < vectors; v++) {
+                const code_bytes words = code_words_load(codes + v * 4 * VECTOR_LANES);
+                vector code = code_low(code_words_from(words, 4 * j), values);
+                if (listed)
+                    code = code - vector_load(block.scales + columns + v * VECTOR_LANES);
+                sums[v] = vector_fma(vector_of(stream[v][j * step]), code, sums[v]);
+            }
+        }
+    }
+}
+// The same of codes of 8 bits, or of 4 of which elements are scaled by themselves.
+TILE_INLINE codes_row(int bits, int listed, int by_blocks, int vectors, vector *sums,
+                      const float *x, ptrdiff_t step, struct code_block block, vector values,
+                      ptrdiff_t steps) {
     const int columns = vectors * VECTOR_LANES;
     const float *scales = block.scales;
     const uint8_t *codes = block.codes;
@@ -155,19 +224,44 @@ TILE_INLINE codes_row(int bits, int listed, int vectors, vector *sums, const flo
         TILE_UNROLL
         for (int v = 0; v < vectors; v++) {
             const code_bytes bytes = code_bytes_load(codes + v * VECTOR_LANES);
-            const vector scale = vector_load(scales + v * VECTOR_LANES);
+            const vector scale = by_blocks ? first : vector_load(scales + v * VECTOR_LANES);
             const vector beside = listed ? vector_load(scales + columns + v * VECTOR_LANES) : scale;
             const vector low = bits == 4 ? code_low(bytes, values) : code_whole(bytes, values);
-            sums[v] = vector_fma(first, code_element(listed, low, scale, beside), sums[v]);
+            sums[v] =
+                vector_fma(first, code_element(listed, by_blocks, low, scale, beside), sums[v]);
             if (bits == 4) {
                 const vector high = code_high(bytes, values);
-                sums[v] = vector_fma(second, code_element(listed, high, scale, beside), sums[v]);
+                sums[v] = vector_fma(second, code_element(listed, by_blocks, high, scale, beside),
+                                     sums[v]);
             }
         }
     }
 }
-TILE_INLINE codes_row_of(int bits, int listed, int vectors, float *restrict acc, const float *x,
-                         const uint8_t *panel, const struct coded_walk *walk, int resume) {
+// One row of sums by a block.
+TILE_INLINE codes_block_row(int bits, int listed, int by_blocks, int vectors, vector *sums,
+                            const float *x, ptrdiff_t step, struct code_block block, vector values,
+                            ptrdiff_t steps) {
+    vector of_block[64 / VECTOR_LANES];
+    if (!by_blocks) {
+        codes_row(bits, listed, 0, vectors, sums, x, step, block, values, steps);
+        return;
+    }
+    TILE_UNROLL
+    for (int v = 0; v < vectors; v++)
+        of_block[v] = vector_of(0.0f);
+    if (bits == 8)
+        codes_row(bits, listed, 1, vectors, of_block, x, step, block, values, steps);
+    else if (step == 1)
+        codes_words(listed, vectors, of_block, x, 1, block, values, steps);
+    else
+        codes_words(listed, vectors, of_block, x, step, block, values, steps);
+    TILE_UNROLL
+    for (int v = 0; v < vectors; v++)
+        sums[v] = vector_fma(of_block[v], vector_load(block.scales + v * VECTOR_LANES), sums[v]);
+}
+TILE_INLINE codes_row_of(int bits, int listed, int by_blocks, int vectors, float *restrict acc,
+                         const float *x, const uint8_t *panel, const struct coded_walk *walk,
+                         int resume) {
     const struct tile_walk *steps = &walk->steps;
     const float less = listed ? 0.0f : walk->zero;
     const vector values = bits == 4 ? code_values(less) : vector_of(less);
@@ -178,71 +272,127 @@ TILE_INLINE codes_row_of(int bits, int listed, int vectors, float *restrict acc,
         sums[v] = resume ? vector_load(acc + v * VECTOR_LANES) : vector_of(0.0f);
     for (ptrdiff_t i = 0; i < steps->extent[0]; i++)
         for (ptrdiff_t j = 0; j < steps->extent[1]; j++)
-            codes_row(bits, listed, vectors, sums,
-                      x + steps->rows[0] + i * steps->stream[0] + j * steps->stream[1],
-                      steps->stream[2],
-                      code_block_at(panel + i * steps->panel[0] + j * steps->panel[1],
-                                    vectors * VECTOR_LANES, listed, walk->half, wide),
-                      values, steps->extent[2]);
+            codes_block_row(bits, listed, by_blocks, vectors, sums,
+                            x + steps->rows[0] + i * steps->stream[0] + j * steps->stream[1],
+                            steps->stream[2],
+                            code_block_at(panel + i * steps->panel[0] + j * steps->panel[1],
+                                          vectors * VECTOR_LANES, listed, walk->half, wide),
+                            values, steps->extent[2]);
     TILE_UNROLL
     for (int v = 0; v < vectors; v++)
         vector_store(acc + v * VECTOR_LANES, sums[v]);
 }
 TILE_INLINE codes_row_listed(int bits, int vectors, float *restrict acc, const float *x,
                              const uint8_t *panel, const struct coded_walk *walk, int resume) {
-    if (walk->listed == CODES_OFFSETS)
-        codes_row_of(bits, CODES_OFFSETS, vectors, acc, x, panel, walk, resume);
+    if (walk->by_blocks && walk->listed)
+        codes_row_of(bits, CODES_ZEROS, 1, vectors, acc, x, panel, walk, resume);
+    else if (walk->by_blocks)
+        codes_row_of(bits, 0, 1, vectors, acc, x, panel, walk, resume);
+    else if (walk->listed == CODES_OFFSETS)
+        codes_row_of(bits, CODES_OFFSETS, 0, vectors, acc, x, panel, walk, resume);
     else if (walk->listed)
-        codes_row_of(bits, CODES_ZEROS, vectors, acc, x, panel, walk, resume);
+        codes_row_of(bits, CODES_ZEROS, 0, vectors, acc, x, panel, walk, resume);
     else
-        codes_row_of(bits, 0, vectors, acc, x, panel, walk, resume);
+        codes_row_of(bits, 0, 0, vectors, acc, x, panel, walk, resume);
 }
 #endif
-// Steps k to k + steps of a block as float32, [step][column].
+// The code of a step and a column of a block.
+static inline int code_number(int columns, const uint8_t *codes, const struct coded_walk *walk,
+                              ptrdiff_t k, int column) {
+    if (walk->bits == 8)
+        return codes[k * columns + column];
+    const ptrdiff_t byte = walk->by_blocks
+                               ? (k / CODES_TOGETHER * columns + column) * (CODES_TOGETHER / 2) +
+                                     k % CODES_TOGETHER / 2
+                               : k / 2 * columns + column;
+    return codes[byte] >> k % 2 * 4 & 15;
+}
+// Steps k to k + steps of a block as float32, [step][column]; by blocks, before they are scaled.
 enum { CODES_DECODED = 32 }; // steps at a time: they stay in L1
 static inline void code_decode(int columns, float *restrict to, struct code_block block,
                                const struct coded_walk *walk, ptrdiff_t k, ptrdiff_t steps) {
-    const int listed = walk->listed, each = walk->bits == 4 ? 2 : 1; // codes of a byte
+    const int listed = walk->listed, by_blocks = walk->by_blocks;
     const float *scales = block.scales, *besides = scales + columns;
-    const uint8_t *codes = block.codes + k / each * columns;
     int first = 0;
 #if VECTOR_BITS
+    const int each = walk->bits == 4 ? 2 : 1; // codes of a byte
+    const int words = by_blocks && each == 2;
     const float less = listed ? 0.0f : walk->zero;
     const vector values = each == 2 ? code_values(less) : vector_of(less);
     for (; first + VECTOR_LANES <= columns; first += VECTOR_LANES) {
         const vector scale = vector_load(scales + first);
         const vector beside = listed ? vector_load(besides + first) : scale;
-        const uint8_t *from = codes + first;
+        const uint8_t *from = block.codes + k / each * columns + (words ? 4 : 1) * first;
         float *row = to + first;
-        for (ptrdiff_t s = 0; s < steps; s += each, from += columns, row += each * columns) {
+        for (ptrdiff_t s = 0; s < steps && words; s += CODES_TOGETHER, from += 4 * columns) {
+            const code_bytes bytes = code_words_load(from);
+            TILE_UNROLL
+            for (int j = 0; j < CODES_TOGETHER; j++, row += columns)
+                vector_store(row, code_element(listed, 1,
+                                               code_low(code_words_from(bytes, 4 * j), values),
+                                               scale, beside));
+        }
+        for (ptrdiff_t s = 0; s < steps && !words; s += each, from += columns) {
             const code_bytes bytes = code_bytes_load(from);
             const vector low = each == 2 ? code_low(bytes, values) : code_whole(bytes, values);
-            vector_store(row, code_element(listed, low, scale, beside));
+            vector_store(row, code_element(listed, by_blocks, low, scale, beside));
             if (each == 2)
-                vector_store(row + columns,
-                             code_element(listed, code_high(bytes, values), scale, beside));
+                vector_store(row + columns, code_element(listed, by_blocks,
+                                                         code_high(bytes, values), scale, beside));
+            row += each * columns;
         }
     }
 #endif
     for (; first < columns; first++) {
-        const float scale = scales[first], beside = listed ? besides[first] : 0.0f;
+        const float scale = by_blocks ? 1.0f : scales[first];
+        const float beside = listed ? besides[first] : 0.0f;
         const float zero = listed == CODES_OFFSETS ? 0.0f : listed ? beside : walk->zero;
         const float offset = listed == CODES_OFFSETS ? beside : -0.0f; // which changes nothing
-        const uint8_t *from = codes + first;
-        float *row = to + first;
-        for (ptrdiff_t s = 0; s < steps; s += each, from += columns, row += each * columns) {
-            const float low = (float)(each == 2 ? *from & 15 : *from) - zero;
-            const float high = (float)(*from >> 4) - zero;
-            row[0] = low * scale + offset;
-            if (each == 2)
-                row[columns] = high * scale + offset;
+        for (ptrdiff_t s = 0; s < steps; s++) {
+            const float code = (float)code_number(columns, block.codes, walk, k + s, first);
+            to[s * columns + first] = (code - zero) * scale + offset;
         }
     }
 }
 typedef void codes_part(float *restrict acc, const float *stream, const float *panel,
                         const struct tile_walk *walk, int resume, const float *ahead);
-// tile() for such panels, of at most 64 columns; for several rows, so many steps of the panel are
-// made in L1, for `part`, the tile of as many rows and columns.
+// Adds a block to the sums of several rows: so many steps of the panel are made in L1, for `part`,
+// the tile of as many rows and columns.
+TILE_INLINE codes_block(int columns, codes_part *part, float *restrict acc, const float *x,
+                        struct code_block block, const struct coded_walk *walk,
+                        struct tile_walk *steps) {
+    _Alignas(64) float decoded[CODES_DECODED * 64];
+    for (ptrdiff_t k = 0; k < walk->steps.extent[2]; k += CODES_DECODED) {
+        const ptrdiff_t left = walk->steps.extent[2] - k;
+        steps->extent[2] = left < CODES_DECODED ? left : (ptrdiff_t)CODES_DECODED;
+        code_decode(columns, decoded, block, walk, k, steps->extent[2]);
+        part(acc, x + k * steps->stream[2], decoded, steps, 1, NULL);
+    }
+}
+// The same by blocks.
+TILE_INLINE codes_scaled_block(int rows, int columns, codes_part *part, float *restrict acc,
+                               const float *x, struct code_block block,
+                               const struct coded_walk *walk, struct tile_walk *steps) {
+    _Alignas(64) float sums[12 * 64];
+    const ptrdiff_t apart = steps->sums;
+    memset(sums, 0, sizeof *sums * (size_t)(rows * columns));
+    steps->sums = columns;
+    codes_block(columns, part, sums, x, block, walk, steps);
+    steps->sums = apart;
+    for (int row = 0; row < rows; row++) {
+        const float *from = sums + row * columns;
+        float *to = acc + row * apart;
+        int c = 0;
+#if VECTOR_BITS
+        for (; c + VECTOR_LANES <= columns; c += VECTOR_LANES)
+            vector_store(to + c, vector_fma(vector_load(from + c), vector_load(block.scales + c),
+                                            vector_load(to + c)));
+#endif
+        for (; c < columns; c++)
+            to[c] = f32_fma(from[c], block.scales[c], to[c]);
+    }
+}
+// tile() for such panels, of at most 64 columns.
 TILE_INLINE tile_codes(int rows, int columns, codes_part *part, float *restrict acc,
                        const float *stream, const uint8_t *panel, const struct coded_walk *walk,
                        int resume, const uint8_t *ahead) {
@@ -257,7 +407,7 @@ TILE_INLINE tile_codes(int rows, int columns, codes_part *part, float *restrict 
         return;
     }
 #endif
-    _Alignas(64) float decoded[CODES_DECODED * 64], wide[2 * 64];
+    _Alignas(64) float wide[2 * 64];
     struct tile_walk steps = walk->steps;
     steps.extent[0] = steps.extent[1] = 1;
     steps.panel[2] = columns;
@@ -269,12 +419,10 @@ TILE_INLINE tile_codes(int rows, int columns, codes_part *part, float *restrict 
             const struct code_block block =
                 code_block_at(panel + i * walk->steps.panel[0] + j * walk->steps.panel[1], columns,
                               walk->listed, walk->half, wide);
-            for (ptrdiff_t k = 0; k < walk->steps.extent[2]; k += CODES_DECODED) {
-                const ptrdiff_t left = walk->steps.extent[2] - k;
-                steps.extent[2] = left < CODES_DECODED ? left : (ptrdiff_t)CODES_DECODED;
-                code_decode(columns, decoded, block, walk, k, steps.extent[2]);
-                part(acc, x + k * steps.stream[2], decoded, &steps, 1, NULL);
-            }
+            if (walk->by_blocks)
+                codes_scaled_block(rows, columns, part, acc, x, block, walk, &steps);
+            else
+                codes_block(columns, part, acc, x, block, walk, &steps);
         }
 }
 //: end

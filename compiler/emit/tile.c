@@ -100,12 +100,14 @@ static int64_t fetched_elements(const struct tiling *tiling) {
 /* The rest of a walk through codes: what these are. */
 static void emit_codes(struct emitter *emitter, const struct tile_codes *codes) {
     const char *half = codes->half ? ", .half = 1" : "";
+    const char *blocks = codes->by_blocks ? ", .by_blocks = 1" : "";
     uint32_t bits;
     memcpy(&bits, &codes->zero, sizeof bits);
     if (codes->listed)
-        emit_line(emitter, "    .bits = %d, .listed = %d%s};", codes->bits, codes->listed, half);
+        emit_line(emitter, "    .bits = %d, .listed = %d%s%s};", codes->bits, codes->listed, half,
+                  blocks);
     else
-        emit_line(emitter, "    .bits = %d%s, .zero = %s};", codes->bits, half,
+        emit_line(emitter, "    .bits = %d%s%s, .zero = %s};", codes->bits, half, blocks,
                   emit_constant(emitter, DTYPE_FLOAT32, bits));
 }
 

@@ -51,26 +51,26 @@ static bool find_zero(const struct expression *e, struct coded_weight *weight) {
 }
 
 /* A zero of 0 need not be there. */
-static bool find_difference(const struct expression *e, struct coded_weight *weight) {
+bool find_code_differences(const struct expression *e, struct coded_weight *weight) {
+    *weight = (struct coded_weight){0};
     return is_op(e, OP_SUB)
                ? find_codes(e->sources[0], &weight->codes) && find_zero(e->sources[1], weight)
                : find_codes(e, &weight->codes);
 }
 
 /* A scale, or an offset. */
-static bool find_number(const struct expression *e, const struct expression **number) {
+bool find_scale(const struct expression *e, const struct expression **scale) {
     if (e->dtype == DTYPE_FLOAT32 && is_widening(e))
         e = e->sources[0];
-    *number = e;
+    *scale = e;
     return is_constant_load(e, DTYPE_FLOAT32) || is_constant_load(e, DTYPE_FLOAT16) ||
            is_constant_load(e, DTYPE_BFLOAT16);
 }
 
 static bool find_product(const struct expression *e, struct coded_weight *weight) {
     for (int i = 0; i < 2 && is_op(e, OP_MUL) && e->dtype == DTYPE_FLOAT32; i++) {
-        *weight = (struct coded_weight){0};
-        if (find_difference(e->sources[i], weight) &&
-            find_number(e->sources[1 - i], &weight->scale))
+        if (find_code_differences(e->sources[i], weight) &&
+            find_scale(e->sources[1 - i], &weight->scale))
             return true;
     }
     return false;
@@ -86,10 +86,27 @@ bool find_coded_weight(const struct expression *e, struct coded_weight *weight) 
     bool subtracted = is_op(e, OP_SUB);
     for (int i = 0; i < 2 && (subtracted ? i == 0 : is_op(e, OP_ADD)); i++)
         if (find_product(e->sources[i], weight) && !has_zero(weight) &&
-            find_number(e->sources[1 - i], &weight->offset)) {
+            find_scale(e->sources[1 - i], &weight->offset)) {
             weight->subtracted = subtracted;
             return true;
         }
+    return false;
+}
+
+bool find_block_sums(const struct expression *e, struct block_sums *found) {
+    for (int i = 0; i < 2 && is_contraction(e) && e->dtype == DTYPE_FLOAT32; i++) {
+        const struct expression *sum = e->sources[i], *scale;
+        if (!is_contraction(sum) || !find_scale(e->sources[1 - i], &scale))
+            continue;
+        for (int side = 0; side < 2; side++)
+            if (find_code_differences(sum->sources[side], &found->weight)) {
+                found->sum = sum;
+                found->side = side;
+                found->weight.scale = scale;
+                found->weight.by_blocks = true;
+                return true;
+            }
+    }
     return false;
 }
 

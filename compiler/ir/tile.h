@@ -93,8 +93,9 @@ enum code_listing { LISTS_NOTHING, LISTS_ZEROS, LISTS_OFFSETS };
 struct tile_codes {
     int bits; /* of a code */
     enum code_listing listed;
-    bool half;  /* its scales and zeros are float16 */
-    float zero; /* where it does not, that of all codes */
+    bool half;      /* its scales and zeros are float16 */
+    bool by_blocks; /* scales multiply sums over blocks */
+    float zero;     /* where it does not, that of all codes */
 };
 
 struct tile {

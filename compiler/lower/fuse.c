@@ -186,12 +186,15 @@ static bool stays_small(const struct fusion *fusion, const struct statement *pro
 struct contraction_search {
     const struct buffer *weight;
     const struct expression *contraction, *weight_load, *other; /* operands; NULL: not found */
+    const struct expression *scaled; /* a contraction that is an operand of another one */
 };
 
 static void note_operands(void *context, const struct expression *e) {
     struct contraction_search *search = context;
     for (int i = 0; is_contraction(e) && i < 2; i++) {
         const struct expression *source = e->sources[i];
+        if (is_contraction(source))
+            search->scaled = source;
         if (source->kind != EXPRESSION_LOAD || source->buffer != search->weight)
             continue;
         search->contraction = e;
@@ -215,7 +218,7 @@ static bool is_narrow(const struct statement *producer) {
         return value->sources[0]->kind == EXPRESSION_LOAD &&
                value->sources[0]->buffer->kind == BUFFER_CONSTANT &&
                !value->sources[0]->buffer->splat && keeps_tiles(value->sources[0]);
-    if (!find_coded_weight(value, &weight))
+    if (!find_coded_weight(value, &weight) && !find_code_differences(value, &weight))
         return false;
     int count = list_coded_loads(&weight, loads);
     for (int i = 0; i < count; i++)
@@ -232,23 +235,69 @@ static bool is_narrow(const struct statement *producer) {
     return block >= SHORTEST_CODED_BLOCK;
 }
 
-/* Whether the contraction will run as tiles along columns that only the weight has: they widen. */
-static bool widens_in_tiles(const struct fusion *fusion, const struct statement *producer,
-                            const struct statement *consumer, const struct reading *reading) {
-    struct contraction_search search = {.weight = producer->output};
-    if (reading->several || reading->guarded || !is_narrow(producer))
-        return false;
-    expression_walk(fusion->ir, consumer->value, note_operands, &search);
-    if (!search.contraction || !keeps_tiles(search.weight_load) ||
-        (!is_widening(producer->value) && search.contraction->axis_count > 1) ||
-        search.other->kind != EXPRESSION_LOAD || search.other->buffer->splat ||
-        search.other->buffer == search.weight || !keeps_tiles(search.other))
+/* Whether a contraction of what was found will run as tiles along columns that only the weight has:
+ * they widen. */
+static bool has_columns(const struct contraction_search *search, const struct statement *producer,
+                        const struct statement *consumer) {
+    if (!search->contraction || !keeps_tiles(search->weight_load) ||
+        (!is_widening(producer->value) && search->contraction->axis_count > 1) ||
+        search->other->kind != EXPRESSION_LOAD || search->other->buffer->splat ||
+        search->other->buffer == search->weight || !keeps_tiles(search->other))
         return false;
     for (int i = 0; i < consumer->axis_count; i++)
         if (consumer->axes[i]->extent >= FEWEST_COLUMNS &&
-            reads_along(search.weight_load, consumer->axes[i]) &&
-            !reads_along(search.other, consumer->axes[i]))
+            reads_along(search->weight_load, consumer->axes[i]) &&
+            !reads_along(search->other, consumer->axes[i]))
             return true;
+    return false;
+}
+
+/* Where blocks are summed up before they are scaled, a tile widens the scales too. */
+static bool widens_in_tiles(const struct fusion *fusion, const struct statement *producer,
+                            const struct statement *consumer, const struct reading *reading) {
+    struct contraction_search search = {.weight = producer->output};
+    struct coded_weight weight;
+    if (reading->several || reading->guarded || !is_narrow(producer))
+        return false;
+    expression_walk(fusion->ir, consumer->value, note_operands, &search);
+    if (is_widening(producer->value) && search.contraction && search.scaled == search.other)
+        return true;
+    if (find_code_differences(producer->value, &weight) && search.scaled != search.contraction)
+        return false;
+    return has_columns(&search, producer, consumer);
+}
+
+/* What a load reads: of a producer, its value; else the load itself. */
+static const struct expression *value_of(const struct fusion *fusion, const struct expression *e) {
+    const struct statement *producer =
+        e->kind == EXPRESSION_LOAD ? fusion->producer[e->buffer->id] : NULL;
+    return producer ? producer->value : e;
+}
+
+/* Whether the consumer scales sums over blocks of codes, which the producer is: tiles take both
+ * contractions as one, with the differences that are the weight. */
+static bool scales_in_tiles(const struct fusion *fusion, const struct statement *producer,
+                            const struct statement *consumer, const struct reading *reading) {
+    const struct expression *sum = producer->value, *outer = consumer->value, *scale;
+    struct coded_weight weight;
+    if (reading->several || reading->guarded || fusion->ir->target->gpu || !is_contraction(sum) ||
+        !is_contraction(outer) || !keeps_tiles(reading->load) ||
+        reading->evaluations > (double)producer->output->elements)
+        return false;
+    int side = outer->sources[1] == reading->load;
+    if (!find_scale(value_of(fusion, outer->sources[1 - side]), &scale))
+        return false;
+    for (int i = 0; i < 2; i++) {
+        const struct statement *differences = sum->sources[i]->kind == EXPRESSION_LOAD
+                                                  ? fusion->producer[sum->sources[i]->buffer->id]
+                                                  : NULL;
+        if (!differences || !find_code_differences(differences->value, &weight) ||
+            !is_narrow(differences))
+            continue;
+        struct contraction_search search = {.weight = differences->output};
+        expression_walk(fusion->ir, sum, note_operands, &search);
+        return has_columns(&search, differences, producer);
+    }
     return false;
 }
 
@@ -355,6 +404,7 @@ static bool is_worth_inlining(const struct fusion *fusion, const struct statemen
     struct reading reading = reading_of(uses, producer->output);
     if (reading.in_contraction)
         return widens_in_tiles(fusion, producer, consumer, &reading) ||
+               scales_in_tiles(fusion, producer, consumer, &reading) ||
                is_cut_at_parts(fusion, producer, consumer, &reading);
     if (facts->has_contraction && facts->has_guard && !reads_same_place(fusion, consumer, producer))
         return false; /* the guard has to stay along a plain axis */

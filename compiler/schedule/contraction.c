@@ -8,17 +8,22 @@
 
 struct finding {
     const struct expression *sum, *pool;
+    const struct expression *of_blocks; /* a contraction whose sums `sum` scales */
     int sums, reductions;
 };
 
 static void note_reduction(void *context, const struct expression *e) {
     struct finding *finding = context;
+    struct block_sums blocks;
     if (e->kind != EXPRESSION_REDUCE)
         return;
     finding->reductions++;
     if (e->op == OP_CONTRACT) {
         finding->sums++;
-        finding->sum = e;
+        if (find_block_sums(e, &blocks))
+            finding->of_blocks = blocks.sum;
+        if (e != finding->of_blocks)
+            finding->sum = e;
     } else {
         finding->pool = e;
     }
@@ -47,8 +52,27 @@ static const struct expression *read_by_tiles(const struct expression *operand) 
     return is_widening(operand) ? operand->sources[0] : operand;
 }
 
+/* A sum of sums over blocks as one over the axes of both, of what tiles read. */
+static const struct expression *sum_of_block_sums(struct ir *ir, const struct expression *sum,
+                                                  const struct block_sums *blocks) {
+    const struct axis *axes[MAX_LOOPS];
+    const struct expression *sources[2];
+    int count = sum->axis_count + blocks->sum->axis_count;
+    if (count > MAX_LOOPS)
+        return sum;
+    memcpy(axes, sum->axes, (size_t)sum->axis_count * sizeof *axes);
+    memcpy(axes + sum->axis_count, blocks->sum->axes,
+           (size_t)blocks->sum->axis_count * sizeof *axes);
+    sources[blocks->side] = blocks->weight.codes.bytes;
+    sources[1 - blocks->side] = blocks->sum->sources[1 - blocks->side];
+    return expression_reduce(ir, OP_CONTRACT, sum->dtype, count, axes, 2, sources);
+}
+
 /* The same sum of what tiles read. */
 static const struct expression *sum_of_loads(struct ir *ir, const struct expression *sum) {
+    struct block_sums blocks;
+    if (find_block_sums(sum, &blocks))
+        return sum_of_block_sums(ir, sum, &blocks);
     const struct expression *sources[] = {read_by_tiles(sum->sources[0]),
                                           read_by_tiles(sum->sources[1])};
     if (sources[0] == sum->sources[0] && sources[1] == sum->sources[1])
@@ -106,15 +130,30 @@ static bool find_blocks(struct contraction *contraction, int side) {
            runs_as_one(contraction, sum->sources[1 - side]);
 }
 
+static void set_coded(struct contraction *contraction, const struct coded_weight *weight) {
+    struct coded_weight *coded = arena_new(contraction->ir->arena, struct coded_weight);
+    *coded = *weight;
+    contraction->coded = coded;
+}
+
+/* Blocks are those of the sums that are scaled. */
+static bool find_summed_blocks(struct contraction *contraction, const struct expression *sum,
+                               const struct block_sums *blocks) {
+    set_coded(contraction, &blocks->weight);
+    return find_blocks(contraction, blocks->side) && contraction->within == sum->axis_count &&
+           (!blocks->weight.codes.shift || contraction->block % CODED_BLOCK_STEP == 0);
+}
+
 /* Sets what is coded; false where an operand is, and tiles cannot decode it. */
 static bool find_coded(struct contraction *contraction, const struct expression *sum) {
+    struct block_sums blocks;
+    if (find_block_sums(sum, &blocks))
+        return find_summed_blocks(contraction, sum, &blocks);
     for (int side = 0; side < 2; side++) {
         struct coded_weight weight;
         if (!find_coded_weight(sum->sources[side], &weight))
             continue;
-        struct coded_weight *coded = arena_new(contraction->ir->arena, struct coded_weight);
-        *coded = weight;
-        contraction->coded = coded;
+        set_coded(contraction, &weight);
         return find_blocks(contraction, side);
     }
     return true;
@@ -124,7 +163,8 @@ bool find_contraction(struct ir *ir, struct statement *statement, struct contrac
     struct finding finding = {0};
     expression_walk(ir, statement->value, note_reduction, &finding);
     const struct expression *sum = finding.sum ? sum_of_loads(ir, finding.sum) : NULL;
-    if (finding.sums != 1 || finding.reductions > 2 || !has_tiles(ir->target, sum) ||
+    int one = finding.of_blocks ? 2 : 1;
+    if (finding.sums != one || finding.reductions > one + 1 || !has_tiles(ir->target, sum) ||
         statement->loop_count + sum->axis_count + 2 > MAX_LOOPS ||
         (finding.pool && !unrolls(finding.pool)) || !is_affine_load(sum->sources[0]) ||
         !is_affine_load(sum->sources[1]))

@@ -32,6 +32,7 @@ struct tile_codes codes_of(const struct coded_weight *weight) {
                                .half = fits_half(weight->scale->buffer) &&
                                        (!weight->zero || fits_half(weight->zero->buffer)) &&
                                        (!weight->offset || fits_half(weight->offset->buffer)),
+                               .by_blocks = weight->by_blocks,
                                .zero = weight->zero_number};
 }
 
@@ -173,27 +174,37 @@ static char *pack_block_head(const struct coded_packing *coded, const struct pac
     return to + width * head_bytes(format);
 }
 
-/* A row of codes, into bytes from that bit on. A shift is the same for all. */
+/* A row of codes, into bytes from that bit on, those of columns `apart`. A shift is the same for
+ * all. */
 static void add_codes(const struct coded_packing *coded, const struct packing_place *place,
-                      int64_t columns, int upwards, uint8_t *to) {
+                      int64_t columns, int upwards, int64_t apart, uint8_t *to) {
     const uint8_t *bytes =
         (const uint8_t *)coded->codes.elements + address_of(&coded->codes, place);
     const uint8_t *shifts = coded->shift.elements;
     int shift = shifts ? shifts[address_of(&coded->shift, place)] : 0, mask = shifts ? 15 : 255;
     for (int64_t c = 0; c < columns; c++)
-        to[c] |= (uint8_t)((bytes[c * coded->codes.column_step] >> shift & mask) << upwards);
+        to[c * apart] |=
+            (uint8_t)((bytes[c * coded->codes.column_step] >> shift & mask) << upwards);
+}
+
+/* Bytes of a column that lie side by side. */
+static int64_t bytes_together(const struct tile_codes *format) {
+    return format->by_blocks && format->bits == 4 ? CODED_BLOCK_STEP / 2 : 1;
 }
 
 /* Its codes, those of 4 bits in bytes of two rows. */
 static char *pack_block_codes(const struct coded_packing *coded, struct packing_place *place,
                               int64_t width, int64_t columns, char *to) {
+    const int64_t together = bytes_together(&coded->format);
+    int64_t byte = 0;
     int bit = 0;
     do {
-        if (bit == 0)
-            memset(to, 0, (size_t)width);
-        add_codes(coded, place, columns, bit, (uint8_t *)to);
+        if (byte == 0 && bit == 0)
+            memset(to, 0, (size_t)(width * together));
+        add_codes(coded, place, columns, bit, together, (uint8_t *)to + byte);
         bit = (bit + coded->format.bits) % BYTE_BITS;
-        to += bit == 0 ? width : 0;
+        byte = (byte + (bit == 0)) % together;
+        to += bit == 0 && byte == 0 ? width * together : 0;
     } while (next_of(place, coded->within, place->packing->count));
     return to;
 }
@@ -233,5 +244,6 @@ bool same_coded_packing(const struct coded_packing *a, const struct coded_packin
            same_source(&a->zero_shift, &b->zero_shift) && same_source(&a->offset, &b->offset) &&
            a->subtracted == b->subtracted && a->format.bits == b->format.bits &&
            a->format.listed == b->format.listed && a->format.half == b->format.half &&
-           a->within == b->within && a->block == b->block;
+           a->format.by_blocks == b->format.by_blocks && a->within == b->within &&
+           a->block == b->block;
 }

@@ -359,14 +359,29 @@ static struct tensor build_bytes_lanes(struct tensor_context *c) {
     return tensor_permute(tensor_cast(tensor_round(y), DTYPE_UINT8), AXES(0, 2, 3, 1));
 }
 
-/* A weight of 4 bits that tiles decode. */
-static struct tensor build_codes(struct tensor_context *c) {
+/* Codes of 4 bits, less 8. */
+static struct tensor differences(struct tensor_context *c) {
     static const uint8_t shifts[] = {0, 4};
     struct tensor bytes = add_weight(c, "codes", DTYPE_UINT8, SHAPE(72, 4, 16, 1));
     struct tensor shift = tensor_const(c, DTYPE_UINT8, SHAPE(2), 2, shifts);
     struct tensor codes = tensor_and(tensor_shr(bytes, shift), scalar_like(bytes, 15));
     codes = tensor_reshape(tensor_cast(codes, DTYPE_FLOAT32), SHAPE(72, 4, 32));
-    codes = tensor_mul(tensor_sub(codes, scalar(c, 8)), weight(c, "scale", SHAPE(72, 4, 1)));
+    return tensor_sub(codes, scalar(c, 8));
+}
+
+/* Sums over blocks of codes, which are scaled and added up. */
+static struct tensor build_block_sums(struct tensor_context *c) {
+    struct tensor x = tensor_reshape(input(c, "x", SHAPE(1, 128)), SHAPE(1, 1, 4, 32));
+    struct tensor scales = tensor_reshape(
+        tensor_cast(add_weight(c, "scale", DTYPE_FLOAT16, SHAPE(72, 4)), DTYPE_FLOAT32),
+        SHAPE(1, 72, 4));
+    struct tensor sums = tensor_contract(x, differences(c), AXES(-1));
+    return tensor_add(tensor_contract(sums, scales, AXES(-1)), weight(c, "bias", SHAPE(72)));
+}
+
+/* A weight of 4 bits that tiles decode. */
+static struct tensor build_codes(struct tensor_context *c) {
+    struct tensor codes = tensor_mul(differences(c), weight(c, "scale", SHAPE(72, 4, 1)));
     return linear(input(c, "x", SHAPE(1, 128)), tensor_reshape(codes, SHAPE(72, 128)),
                   weight(c, "bias", SHAPE(72)));
 }
@@ -510,6 +525,8 @@ static const struct golden {
     {"bytes_lanes_calls.c", build_bytes_lanes, &emit_calls, false, 1},
     {"codes.c", build_codes, &emit_loops, true, 1},
     {"codes_calls.c", build_codes, &emit_calls, false, 1},
+    {"block_sums.c", build_block_sums, &emit_loops, true, 1},
+    {"block_sums_calls.c", build_block_sums, &emit_calls, false, 1},
     {"conv_relu.c", build_conv_relu, &emit_loops, false, 1},
     {"conv_relu_calls.c", build_conv_relu, &emit_calls, false, 1},
     {"softmax.c", build_softmax, &emit_loops, false, 1},

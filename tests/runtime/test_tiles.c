@@ -182,9 +182,18 @@ static uint8_t *put_numbers(const struct coded_walk *walk, int count, float *num
     return to;
 }
 
-/* Scales, zeros and codes of one block, and what they are: as many steps of so many columns. */
-static void make_block(int columns, const struct coded_walk *walk, uint8_t *panel, float *decoded) {
-    float scales[64], zeros[64];
+/* Where a code is. */
+static long place_of(int columns, const struct coded_walk *walk, long k, int c) {
+    if (walk->bits == 4 && walk->by_blocks)
+        return (k / 8 * columns + c) * 4 + k % 8 / 2;
+    return k * walk->bits / 8 * columns + c;
+}
+
+/* Scales, zeros and codes of one block, and what they are: as many steps of so many columns, by
+ * blocks before they are scaled. */
+static void make_block(int columns, const struct coded_walk *walk, uint8_t *panel, float *decoded,
+                       float *scales) {
+    float zeros[64];
     fill(scales, columns, 50);
     uint8_t *codes = put_numbers(walk, columns, scales, panel);
     if (walk->listed)
@@ -195,13 +204,36 @@ static void make_block(int columns, const struct coded_walk *walk, uint8_t *pane
         codes = put_numbers(walk, columns, zeros, codes);
     for (long k = 0; k < walk->steps.extent[2]; k++)
         for (int c = 0; c < columns; c++) {
-            uint8_t *byte = &codes[k * walk->bits / 8 * columns + c];
+            uint8_t *byte = &codes[place_of(columns, walk, k, c)];
             int code = (int)random_below(1 << walk->bits);
             *byte = (uint8_t)(walk->bits == 4 && k % 2 ? *byte | code << 4 : code);
             float zero = walk->listed ? zeros[c] : walk->zero;
-            decoded[k * columns + c] = walk->listed == 2 ? (float)code * scales[c] + zero
-                                                         : ((float)code - zero) * scales[c];
+            float scale = walk->by_blocks ? 1 : scales[c];
+            decoded[k * columns + c] =
+                walk->listed == 2 ? (float)code * scale + zero : ((float)code - zero) * scale;
         }
+}
+
+/* The plain loop by blocks; of `block` the scales are those of number block. */
+static void plain_blocks(int tile, float *acc, const float *x, const float *decoded,
+                         const float (*scales)[64], const struct tile_walk *walk, int resume) {
+    const int rows = tiles[tile].rows, columns = tiles[tile].columns;
+    struct tile_walk block = *walk;
+    float sums[12 * 64];
+    block.extent[0] = block.extent[1] = 1;
+    block.sums = columns;
+    for (int n = 0; n < rows * columns && !resume; n++)
+        acc[n / columns * walk->sums + n % columns] = 0;
+    for (long i = 0; i < walk->extent[0] * walk->extent[1]; i++) {
+        plain_tile(tile, sums,
+                   x + i / walk->extent[1] * walk->stream[0] +
+                       i % walk->extent[1] * walk->stream[1],
+                   decoded + i * walk->panel[1], &block, 0);
+        for (int n = 0; n < rows * columns; n++) {
+            float *sum = &acc[n / columns * walk->sums + n % columns];
+            *sum = fmaf(sums[n], scales[i][n % columns], *sum);
+        }
+    }
 }
 
 /* A panel of codes against the same tile with a panel of what they stand for. */
@@ -209,37 +241,44 @@ static void check_coded(int tile, const struct target *target) {
     enum { MOST_BLOCKS = 9, MOST_CODES = 80, WIDEST = 64 };
     static float stream[STREAM], decoded[MOST_BLOCKS * MOST_CODES * WIDEST];
     static _Alignas(64) uint8_t panel[MOST_BLOCKS * (MOST_CODES + 8) * WIDEST];
-    float found[MAX_OUT + 2 * GUARD], expected[MAX_OUT + 2 * GUARD];
+    float found[MAX_OUT + 2 * GUARD], expected[MAX_OUT + 2 * GUARD], scales[MOST_BLOCKS][64];
     const int columns = tiles[tile].columns;
     fill(stream, STREAM, 1L << 30);
-    for (int round = 0; round < ROUNDS; round++) {
-        struct coded_walk walk = {
-            .steps = random_walk(), .listed = (int)random_below(3), .half = (int)random_below(2)};
+    for (int round = 0; round < 2 * ROUNDS; round++) {
+        const int by_blocks = round % 2;
+        struct coded_walk walk = {.steps = random_walk(),
+                                  .listed = (int)random_below(3 - by_blocks),
+                                  .half = (int)random_below(2),
+                                  .by_blocks = by_blocks};
         struct tile_walk *steps = &walk.steps, plain;
         walk.bits = random_below(2) ? 4 : 8;
         walk.zero = random_below(2) ? 8 : (float)random_below(1000) / 7;
-        const long block = steps->extent[2] =
-            walk.bits == 4 ? 2 * (1 + random_below(MOST_CODES / 2)) : 1 + random_below(MOST_CODES);
+        const long together = walk.bits == 8 ? 1 : by_blocks ? 8 : 2;
+        const long block = steps->extent[2] = together * (1 + random_below(MOST_CODES / together));
         steps->extent[0] = random_below(4);
         steps->extent[1] = 1 + random_below(3);
         steps->panel[1] =
             columns * ((walk.listed ? 2 : 1) * number_bytes(&walk) + block * walk.bits / 8);
         steps->panel[0] = steps->extent[1] * steps->panel[1];
         steps->panel[2] = columns;
-        steps->stream[2] = random_below(65) - 32;
+        steps->stream[2] = random_below(3) ? random_below(65) - 32 : 1;
         steps->sums = columns + (random_below(2) ? random_below(MAX_GAP) : 0);
         plain = *steps;
         plain.panel[1] = block * columns;
         plain.panel[0] = steps->extent[1] * plain.panel[1];
         for (long i = 0; i < steps->extent[0] * steps->extent[1]; i++)
-            make_block(columns, &walk, panel + i * steps->panel[1], decoded + i * plain.panel[1]);
+            make_block(columns, &walk, panel + i * steps->panel[1], decoded + i * plain.panel[1],
+                       scales[i]);
         int resume = (int)random_below(2);
         long count = tiles[tile].rows * steps->sums;
         fill(found, MAX_OUT + 2 * GUARD, 1L << 30);
         memcpy(expected, found, sizeof found);
         const float *x = stream + STREAM / 2;
         kernels_for(target)->coded_tiles[tile](found + GUARD, x, panel, &walk, resume, NULL);
-        plain_tile(tile, expected + GUARD, x, decoded, &plain, resume);
+        if (by_blocks)
+            plain_blocks(tile, expected + GUARD, x, decoded, scales, &plain, resume);
+        else
+            plain_tile(tile, expected + GUARD, x, decoded, &plain, resume);
         quiet(found + GUARD, count);
         quiet(expected + GUARD, count);
         cr_assert_arr_eq(found, expected, sizeof found, "%s of %d bits at %s: %ld codes",

@@ -151,11 +151,24 @@ static struct tensor codes_of(struct tensor bytes, int64_t run) {
     return tensor_cast(bytes, DTYPE_FLOAT32);
 }
 
+/* Sums over blocks of x times (columns, blocks, block) differences, scaled and added up. */
+static struct tensor block_sums(struct tensor x, struct tensor differences, struct tensor scales) {
+    int64_t rows = tensor_extent(x, 0), columns = tensor_extent(differences, 0);
+    int64_t blocks = tensor_extent(differences, 1), block = tensor_extent(differences, 2);
+    x = tensor_reshape(x, SHAPE(rows, 1, blocks, block));
+    struct tensor sums = tensor_contract(x, differences, AXES(-1));
+    return tensor_contract(sums, tensor_reshape(scales, SHAPE(1, columns, blocks)), AXES(-1));
+}
+
 /* x times weights of 4 bits by blocks, or of 8; `zeros`: 0, a number; 1, floats; 2, codes; 3, there
  * are none, scales are of 16 bits, and a byte has codes from the halves of its block; 4, the same
- * with offsets of 16 bits; 5, offsets of floats are subtracted. */
+ * with offsets of 16 bits; 5, offsets of floats are subtracted. BY_BLOCKS and one of the first
+ * four: scales multiply sums over blocks. */
+enum { BY_BLOCKS = 10 };
 static struct tensor coded_product(struct tensor x, const char *name, int bits, int64_t columns,
                                    int64_t block, int zeros) {
+    bool by_blocks = zeros >= BY_BLOCKS;
+    zeros %= BY_BLOCKS;
     struct tensor_context *context = x.context;
     int64_t depth = tensor_extent(x, -1), blocks = depth / block;
     char bytes[32], scale[32], zero[32];
@@ -176,7 +189,10 @@ static struct tensor coded_product(struct tensor x, const char *name, int bits, 
             codes_of(add_weight(context, zero, DTYPE_UINT8, SHAPE(columns, blocks / 2)), 1),
             SHAPE(columns, blocks, 1));
     w = tensor_reshape(w, SHAPE(columns, blocks, block));
-    w = tensor_mul(zeros >= 3 ? w : tensor_sub(w, none), scales);
+    w = zeros >= 3 ? w : tensor_sub(w, none);
+    if (by_blocks)
+        return block_sums(x, w, scales);
+    w = tensor_mul(w, scales);
     if (zeros == 4)
         w = tensor_add(w, tensor_cast(none, DTYPE_FLOAT32));
     if (zeros == 5)
@@ -225,5 +241,27 @@ struct graph *coded_weights(struct tensor_context *context, struct et_error *err
                                     {"offsets of bytes", coded_product(row, "p", 8, 72, 16, 5)},
                                     {"offsets, many", coded_product(x, "q", 8, 88, 256, 4)},
                                     {"K blocks", k_product(row, "r", 72)}),
+                            error);
+}
+
+struct graph *coded_block_sums(struct tensor_context *context, struct et_error *error) {
+    enum { NUMBER = BY_BLOCKS, LISTED, CODED, NONE };
+    struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(14, 256));
+    struct tensor row = tensor_shrink(x, RANGES({2, 3}, {0, 256}));
+    struct tensor few = tensor_shrink(x, RANGES({0, 3}, {0, 256}));
+    return compile_to_graph(context,
+                            OUTPUTS({"one", relu(coded_product(row, "a", 4, 200, 32, NUMBER))},
+                                    {"listed", coded_product(row, "b", 4, 72, 32, LISTED)},
+                                    {"coded", coded_product(row, "c", 4, 72, 64, CODED)},
+                                    {"few", coded_product(few, "d", 4, 100, 32, CODED)},
+                                    {"many", coded_product(x, "e", 4, 88, 128, LISTED)},
+                                    {"one block", coded_product(few, "f", 4, 40, 256, NUMBER)},
+                                    {"blocks of 16", coded_product(few, "g", 4, 40, 16, LISTED)},
+                                    {"short blocks", coded_product(few, "h", 4, 40, 8, NUMBER)},
+                                    {"few columns", coded_product(few, "i", 4, 5, 32, LISTED)},
+                                    {"bytes", coded_product(row, "j", 8, 200, 32, NUMBER)},
+                                    {"bytes, listed", coded_product(row, "k", 8, 72, 16, LISTED)},
+                                    {"bytes, many", coded_product(x, "l", 8, 88, 64, NONE)},
+                                    {"halves", coded_product(row, "m", 4, 200, 32, NONE)}),
                             error);
 }

@@ -19,4 +19,7 @@ struct graph *byte_pools(struct tensor_context *context, struct et_error *error)
  * columns. */
 struct graph *coded_weights(struct tensor_context *context, struct et_error *error);
 
+/* The same of which scales multiply sums over blocks. */
+struct graph *coded_block_sums(struct tensor_context *context, struct et_error *error);
+
 #endif

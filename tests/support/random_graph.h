@@ -38,7 +38,7 @@ struct graph *random_graph(uint64_t seed, struct et_error *error);
 struct graph *random_graph_of(const unsigned char *choices, size_t count, uint64_t seed,
                               struct et_error *error);
 
-/* What follows is shared by random_graph.c, random_steps.c and random_templates.c. */
+/* What follows is shared by random_graph.c and the files that make parts of graphs. */
 
 #include <setjmp.h>
 
@@ -120,6 +120,10 @@ void append_step(struct generator *generator, enum op op);
 
 /* random_scan.c: a scan with a random body, within the bounds of append_step. */
 void step_scan(struct generator *generator);
+
+/* random_codes.c: numbers (rows, n) times a weight of codes of 4 or 8 bits by blocks, or of float32
+ * that could be stored so. */
+struct node *append_coded_product(struct generator *generator);
 
 /* random_templates.c: a shape of computation that models have. */
 void append_template(struct generator *generator);
