@@ -136,6 +136,20 @@ static struct tensor filled_up(struct tensor x, int64_t count) {
     return count ? tensor_pad(x, rank, padding, 0) : x;
 }
 
+enum { SUMMED_STEP = 8 }; /* tiles sum up by blocks of a multiple of so many */
+
+/* x (.., blocks * block) times weights (rows, blocks, block), each block's sum times its scale. */
+static struct tensor sum_of_blocks(struct tensor x, struct tensor weight, struct tensor scale,
+                                   struct tensor bias) {
+    int64_t rows = tensor_extent(weight, 0), blocks = tensor_extent(weight, 1);
+    int last = tensor_rank(x) - 1;
+    int64_t cut[] = {1, blocks, tensor_extent(weight, 2)};
+    x = reshape_axes(x, last, 1, 3, cut);
+    struct tensor sums = tensor_contract(x, weight, AXES(-1));
+    sums = tensor_contract(sums, tensor_reshape(scale, SHAPE(rows, blocks)), AXES(-1));
+    return is_given(bias) ? tensor_add(sums, bias) : sums;
+}
+
 struct tensor import_matmul_nbits(struct call *call) {
     struct tensor x = call_input(call, 0), packed = call_input(call, 1);
     int64_t inner = call_int(call, "K", 0), rows = call_int(call, "N", 0);
@@ -153,8 +167,11 @@ struct tensor import_matmul_nbits(struct call *call) {
     struct tensor scale = tensor_reshape(call_input(call, 2), SHAPE(rows, blocks, 1));
     struct tensor weight = tensor_cast(unpacked(packed, (int)bits), DTYPE_FLOAT32);
     zero = tensor_rank(zero) ? unsqueeze(zero, 2) : zero;
-    weight = tensor_mul(tensor_sub(weight, zero), scale);
+    weight = tensor_sub(tensor_reshape(weight, SHAPE(rows, blocks, block)), zero);
     x = filled_up(x, blocks * block - inner); /* whole blocks, as tiles take them */
+    if (bits != 2 && block % SUMMED_STEP == 0 && blocks > 1 && tensor_rank(x) + 2 <= MAX_RANK)
+        return sum_of_blocks(x, weight, scale, call_optional(call, 5));
+    weight = tensor_mul(weight, scale);
     return linear(x, tensor_reshape(weight, SHAPE(rows, -1)), call_optional(call, 5));
 }
 

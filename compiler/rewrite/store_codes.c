@@ -322,19 +322,104 @@ static struct tensor emit_unpacked(struct rewriting *rewriting, const struct sto
                           SHAPE(blocks.before, blocks.count, blocks.length, blocks.after));
 }
 
-struct tensor emit_codes(struct rewriting *rewriting, const struct storing *storing,
-                         const struct stored_weight *weight) {
+/* code - zero, and scales that go on through their blocks, both [before][blocks][block][after]. */
+struct decoding {
+    struct tensor differences, scales;
+};
+
+static struct decoding emit_decoding(struct rewriting *rewriting, const struct storing *storing,
+                                     struct stored_weight *weight) {
     struct blocks blocks = blocks_of(storing, weight);
     const int64_t shared[] = {blocks.before, blocks.count, 1, blocks.after};
+    if (is_given(weight->differences))
+        return (struct decoding){weight->differences, weight->scale_tensor};
     struct tensor codes = emit_unpacked(rewriting, storing, weight, blocks);
     struct tensor zero = scalar(rewriting->context, (float)middle_of(storing));
-    struct tensor scale = tensor_cast(rewriting_weight(rewriting, weight->node->name, "scale",
-                                                       weight->scale, 4, shared, weight->scales),
-                                      DTYPE_FLOAT32);
+    weight->scale_tensor = tensor_cast(rewriting_weight(rewriting, weight->node->name, "scale",
+                                                        weight->scale, 4, shared, weight->scales),
+                                       DTYPE_FLOAT32);
     if (weight->zeros)
         zero = tensor_cast(rewriting_weight(rewriting, weight->node->name, "zero", DTYPE_UINT8, 4,
                                             shared, weight->zeros),
                            DTYPE_FLOAT32);
-    return tensor_reshape(tensor_mul(tensor_sub(codes, zero), scale), weight->node->rank,
+    weight->differences = tensor_sub(codes, zero);
+    return (struct decoding){weight->differences, weight->scale_tensor};
+}
+
+struct tensor emit_codes(struct rewriting *rewriting, const struct storing *storing,
+                         struct stored_weight *weight) {
+    struct decoding decoding = emit_decoding(rewriting, storing, weight);
+    return tensor_reshape(tensor_mul(decoding.differences, decoding.scales), weight->node->rank,
                           weight->node->shape);
+}
+
+/* ---- Sums by blocks ---- */
+
+/* What becomes of a tensor of the weight's shape on its way to the contraction: what became of the
+ * weight, a node that `moved` is a movement of. */
+static struct tensor moved_alike(struct rewriting *rewriting, const struct node *moved,
+                                 struct tensor weight) {
+    const struct node **path = rewriting->analysis->path;
+    int count = 0;
+    for (; op_facts[moved->op].class == CLASS_MOVEMENT; moved = moved->sources[0])
+        path[count++] = moved;
+    while (count > 0)
+        weight = tensor_of_node(rewriting->context, path[--count], 1, &weight);
+    return weight;
+}
+
+/* An axis as one of blocks and one within them. */
+static struct tensor cut_into_blocks(struct tensor x, int axis, int64_t block) {
+    int64_t shape[MAX_RANK];
+    int rank = tensor_rank(x);
+    for (int i = 0; i < rank; i++)
+        shape[i < axis ? i : i + 1] = tensor_extent(x, i);
+    shape[axis] = tensor_extent(x, axis) / block;
+    shape[axis + 1] = block;
+    return tensor_reshape(x, rank + 1, shape);
+}
+
+/* The first of each block. */
+static struct tensor first_of_blocks(struct tensor x, int axis, int64_t block) {
+    struct range ranges[MAX_RANK];
+    int64_t shape[MAX_RANK];
+    x = cut_into_blocks(x, axis, block);
+    int rank = tensor_rank(x);
+    for (int i = 0; i < rank; i++) {
+        bool within = i == axis + 1;
+        ranges[i] = (struct range){0, within ? 1 : tensor_extent(x, i)};
+        if (!within)
+            shape[i <= axis ? i : i - 1] = tensor_extent(x, i);
+    }
+    return tensor_reshape(tensor_shrink(x, rank, ranges), rank - 1, shape);
+}
+
+struct tensor emit_block_sums(struct rewriting *rewriting, const struct storing *storing,
+                              const struct node *contract) {
+    struct view read;
+    bool is_view;
+    int operand = contract->op == OP_CONTRACT && contract->dtype == DTYPE_FLOAT32
+                      ? analysis_constant_operand(rewriting->analysis, contract)
+                      : -1;
+    if (operand < 0 || contract->axis_count != 1 || contract->sources[0]->rank == MAX_RANK)
+        return NO_TENSOR;
+    const struct node *moved = contract->sources[operand];
+    const struct node *node = moved_weight(rewriting->analysis, moved, &read, &is_view);
+    struct stored_weight *weight = node ? storing->at[node->id] : NULL;
+    if (!weight || weight->why_not || blocks_of(storing, weight).count < 2 ||
+        storing->block % SUMMED_STEP)
+        return NO_TENSOR;
+    const int axis = contract->axes[0];
+    struct blocks blocks = blocks_of(storing, weight);
+    struct decoding decoding = emit_decoding(rewriting, storing, weight);
+    struct tensor scales = tensor_expand(
+        decoding.scales, SHAPE(blocks.before, blocks.count, blocks.length, blocks.after));
+    scales = moved_alike(rewriting, moved, tensor_reshape(scales, node->rank, node->shape));
+    struct tensor differences = moved_alike(
+        rewriting, moved, tensor_reshape(decoding.differences, node->rank, node->shape));
+    struct tensor x = rewriting->made[contract->sources[1 - operand]->id];
+    struct tensor sums =
+        tensor_contract(cut_into_blocks(x, axis, blocks.length),
+                        cut_into_blocks(differences, axis, blocks.length), AXES(axis + 1));
+    return tensor_contract(sums, first_of_blocks(scales, axis, blocks.length), AXES(axis));
 }

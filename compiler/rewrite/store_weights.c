@@ -26,6 +26,21 @@ bool stored_type_from_name(const char *name, enum stored_type *type) {
 
 /* ---- Which weights ---- */
 
+/* Whether a contraction scales sums over blocks of codes, so that the weights are scales. */
+static bool scales_blocks(const struct analysis *analysis, const struct node *contract,
+                          int operand) {
+    const struct node *sum = contract->sources[1 - operand], *codes;
+    while (op_facts[sum->op].class == CLASS_MOVEMENT)
+        sum = sum->sources[0];
+    int inner = sum->op == OP_CONTRACT ? analysis_constant_operand(analysis, sum) : -1;
+    if (inner < 0)
+        return false;
+    codes = sum->sources[inner];
+    while (op_facts[codes->op].class == CLASS_MOVEMENT || codes->op == OP_SUB)
+        codes = codes->sources[0];
+    return codes->op == OP_CAST && codes->sources[0]->dtype == DTYPE_UINT8;
+}
+
 /* By node: whether a contraction reads nothing but constants there, moved or not. */
 static bool *find_operands(struct rewriting *rewriting) {
     const struct graph *graph = rewriting->graph;
@@ -35,7 +50,7 @@ static bool *find_operands(struct rewriting *rewriting) {
         const struct node *node = graph->nodes[i];
         if (node->op == OP_CONTRACT && node->dtype == DTYPE_FLOAT32 && !analysis->constant[i]) {
             int operand = analysis_constant_operand(analysis, node);
-            if (operand >= 0)
+            if (operand >= 0 && !scales_blocks(analysis, node, operand))
                 read[node->sources[operand]->id] = true;
         }
         if (!read[i] ||
@@ -134,6 +149,8 @@ static struct tensor emit_cast(struct rewriting *rewriting, const struct storing
 static struct tensor emit_stored(struct rewriting *rewriting, const struct node *node, void *plan) {
     const struct storing *storing = plan;
     struct stored_weight *weight = storing->at[node->id];
+    if (node->op == OP_CONTRACT && stored_types[storing->type].is_coded)
+        return emit_block_sums(rewriting, storing, node);
     if (!weight || weight->why_not)
         return NO_TENSOR;
     if (!is_given(weight->tensor))

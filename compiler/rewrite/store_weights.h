@@ -13,7 +13,8 @@ struct stored_weight {
     enum dtype scale;     /* .. float16; float32 where some is too large for that, or too small */
     uint8_t *zeros;       /* the same; NULL: one number is that of all */
     double error;         /* root mean square, as a share of that of the elements */
-    struct tensor tensor; /* what stands for it, once it is made */
+    struct tensor tensor; /* what stands for it, once it is made; of codes it is made of: .. */
+    struct tensor differences, scale_tensor; /* .. code - zero, and what multiplies that */
 };
 enum { NO_SUM_AXIS = -1, SEVERAL_SUM_AXES = -2 }; /* .. none has yet; one takes them otherwise */
 
@@ -33,8 +34,15 @@ void find_sum_axes(struct rewriting *rewriting, const struct storing *storing);
 /* Sets codes, scales, zeros and the error, or why not. */
 void make_codes(struct rewriting *rewriting, const struct storing *storing,
                 struct stored_weight *weight);
+/* Blocks of a multiple of so many codes have sums of their own in tiles. */
+enum { SUMMED_STEP = 8 };
+
 /* What the graph computes of them. */
 struct tensor emit_codes(struct rewriting *rewriting, const struct storing *storing,
-                         const struct stored_weight *weight);
+                         struct stored_weight *weight);
+/* What becomes of a contraction with them: sums over each block of the numbers times code - zero,
+ * and of these, times their scales, the sum. NO_TENSOR: it has none, or one block for all. */
+struct tensor emit_block_sums(struct rewriting *rewriting, const struct storing *storing,
+                              const struct node *contract);
 
 #endif
