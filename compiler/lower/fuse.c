@@ -262,7 +262,8 @@ static bool widens_in_tiles(const struct fusion *fusion, const struct statement 
     expression_walk(fusion->ir, consumer->value, note_operands, &search);
     if (is_widening(producer->value) && search.contraction && search.scaled == search.other)
         return true;
-    if (find_code_differences(producer->value, &weight) && search.scaled != search.contraction)
+    if (find_code_differences(producer->value, &weight) && search.scaled != search.contraction &&
+        !fusion->ir->target->gpu) /* which takes the sums by themselves */
         return false;
     return has_columns(&search, producer, consumer);
 }
