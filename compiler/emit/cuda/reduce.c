@@ -61,30 +61,41 @@ static void share_first(struct emitter *emitter, const char *value) {
               REDUCTION_LANES);
 }
 
+/* Names the axes of what is reduced, where a lane is at that position of all of them: by quotients,
+ * since NVRTC 13.0.88 ends the process at some loops that take remainders. */
+static void name_reduced(struct emitter *emitter, const struct expression *e, int64_t inner,
+                         const char *position) {
+    const char *before = NULL; /* the position without the axes from this one on */
+    for (int i = 0; i < e->axis_count; i++) {
+        const int64_t extent = e->axes[i]->extent;
+        inner /= extent;
+        const char *whole = position;
+        if (inner > 1) {
+            whole = emit_local_name(emitter, i ? "q" : "r");
+            emit_line(emitter, "const long %s = %s / %" PRId64 ";", whole, position, inner);
+        }
+        const char *name = whole;
+        if (i > 0) {
+            name = emit_local_name(emitter, "r");
+            emit_line(emitter, "const long %s = %s - %" PRId64 " * %s;", name, whole, extent,
+                      before);
+        }
+        emit_name_axis(emitter, e->axes[i], name);
+        before = whole;
+    }
+}
+
 /* Opens the loop over the elements of the lane at hand; gives the name of the position. What is
  * reduced within an element one thread does. */
 static const char *open_elements(struct emitter *emitter, const struct expression *e) {
-    struct arena *arena = emitter->ir->arena;
     const char *position = emit_local_name(emitter, "p");
-    int64_t inner = reduced_elements(e);
+    const int64_t inner = reduced_elements(e);
     if (emitter->group == REDUCTION_LANES || inner % REDUCTION_LANES == 0)
         emit_open_dealt(emitter, position, inner, emitter->lane);
     else
         emit_open(emitter, "for (long %s = %s; %s < %" PRId64 "; %s += %d) {", position,
                   emitter->lane, position, inner, position, REDUCTION_LANES);
-    for (int i = 0; i < e->axis_count; i++) {
-        const struct axis *axis = e->axes[i];
-        const char *name = e->axis_count == 1 ? position : emit_local_name(emitter, "r");
-        const char *text = position;
-        inner /= axis->extent;
-        if (inner > 1)
-            text = arena_format(arena, "%s / %" PRId64, text, inner);
-        if (i > 0)
-            text = arena_format(arena, "%s %% %" PRId64, text, axis->extent);
-        if (e->axis_count > 1)
-            emit_line(emitter, "const long %s = %s;", name, text);
-        emit_name_axis(emitter, axis, name);
-    }
+    name_reduced(emitter, e, inner, position);
     return position;
 }
 
