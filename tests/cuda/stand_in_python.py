@@ -118,6 +118,6 @@ expect(ValueError, "row-major", program, There(shape, strides=(4, 4, 4, 112)), m
 expect(TypeError, "output 'logits' is not in a GPU's memory", program, image, mode="cuda",
        out=array.array("f", [0] * 10))
 expect(TypeError, "a stream is for", program, here, mode="cuda", stream=1)
-assert [elements.array_type(dtype) for dtype in ("float32", "uint8", "bool", "int64", "bfloat16")] == \
-    ["<f4", "|u1", "|b1", "<i8", None]
+assert [elements.array_type(dtype) for dtype in
+        ("float32", "uint8", "bool", "int64", "bfloat16")] == ["<f4", "|u1", "|b1", "<i8", None]
 print("mode cuda of the Python package: all well")
