@@ -417,50 +417,12 @@ static void reduce(const struct row_reduction *reduction, long rows, long column
 
 /* ---- Rows that lie anywhere ---- */
 
-/* Where the rows are, and how many vectors of columns keep their unfinished lanes in registers. */
-enum { ROWS_ANYWHERE = 1024, AT_VECTORS = OF_SET(SET_, _REGISTERS) / 8 };
+enum { ROWS_ANYWHERE = 1024 };
 
-/* The lanes of a few vectors of columns, in the order in which the tree joins them: at most four
- * wait for another. */
-static inline __attribute__((always_inline)) void
-reduce_vectors_at(enum lanes_op op, float identity, int vectors, long rows,
-                  const float *const *from, long column, float *result) {
-    const lanes_vector none = lanes_begin(identity).part[0];
-    lanes_vector waiting[5][AT_VECTORS];
-    int depth = 0;
-#pragma GCC unroll 16
-    for (int turn = 0; turn < REDUCTION_LANES; turn++) {
-        const int lane = (turn & 1) << 3 | (turn & 2) << 1 | (turn & 4) >> 1 | turn >> 3;
-        lanes_vector sum[AT_VECTORS];
-        for (int v = 0; v < vectors; v++)
-            sum[v] = none;
-        for (long row = lane; row < rows; row += REDUCTION_LANES)
-            for (int v = 0; v < vectors; v++)
-                sum[v] = lanes_join(op, sum[v], lanes_load(from[row] + column + v * LANES_WIDTH));
-        for (int bits = turn; bits & 1; bits >>= 1) {
-            depth--;
-            for (int v = 0; v < vectors; v++)
-                sum[v] = lanes_join(op, waiting[depth][v], sum[v]);
-        }
-        for (int v = 0; v < vectors; v++)
-            waiting[depth][v] = sum[v];
-        depth++;
-    }
-    for (int v = 0; v < vectors; v++)
-        lanes_store(result + column + v * LANES_WIDTH, waiting[0][v]);
-}
-
-/* The last vector overlaps the one before. Requires a vector of columns at least. */
 #define REDUCE_ROWS_AT(name, op)                                                                   \
     static void at_##name##_f32(long rows, long columns, float *result,                            \
                                 const float *const *from) {                                        \
-        const float identity = (float)IDENTITY_##name(f32);                                        \
-        long column = 0;                                                                           \
-        for (; column + AT_VECTORS * LANES_WIDTH <= columns; column += AT_VECTORS * LANES_WIDTH)   \
-            reduce_vectors_at(op, identity, AT_VECTORS, rows, from, column, result);               \
-        for (; column < columns; column += LANES_WIDTH)                                            \
-            reduce_vectors_at(op, identity, 1, rows, from, least(column, columns - LANES_WIDTH),   \
-                              result);                                                             \
+        lanes_of_rows(op, (float)IDENTITY_##name(f32), result, from, rows, columns);               \
     }
 REDUCE_ROWS_AT(reduce_sum, LANES_SUM)
 REDUCE_ROWS_AT(reduce_prod, LANES_PROD)

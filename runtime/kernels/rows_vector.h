@@ -10,7 +10,7 @@
 #include "compiler/evaluate/scalar.h"
 #include "compiler/graph/graph.h"
 #include "runtime/kernels/sets.h"
-#include "templates/lanes.h"
+#include "templates/lanes_rows.h"
 #include "templates/strip.h"
 
 /* ---- Loops ---- */
