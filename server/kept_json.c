@@ -2,11 +2,6 @@
 
 #include <string.h>
 
-/* A request that waits for others may be ended by another thread. */
-#if !JSON_HAVE_ATOMIC_BUILTINS && !JSON_HAVE_SYNC_BUILTINS
-#error "Jansson counts references without atomic operations here"
-#endif
-
 json_t *kept_json_read(struct kept_json *kept, const char *bytes, size_t count, size_t most_memory,
                        struct et_error *error) {
     if (kept->document && kept->bytes == count && memcmp(kept->text, bytes, count) == 0)

@@ -1,5 +1,5 @@
 /* The last short document that a worker read, since clients that send tensors as bytes, or as lists
- * that are read apart, say the same JSON around them each time. */
+ * that are read apart, say the same JSON around them each time. All of one thread. */
 #ifndef EIGENTENSOR_SERVER_KEPT_JSON_H
 #define EIGENTENSOR_SERVER_KEPT_JSON_H
 

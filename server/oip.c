@@ -216,6 +216,14 @@ static bool choose_size(struct inference *inference, const struct request *reque
     return true;
 }
 
+/* The worker's kept document, where it ends all requests that it has begun: Jansson counts what
+ * several threads hold only nearly as C allows. */
+static json_t *read_json(struct worker *worker, const char *bytes, size_t count, size_t most,
+                         struct et_error *error) {
+    return worker->server->batcher ? json_read_within(bytes, count, most, error)
+                                   : kept_json_read(&worker->json, bytes, count, most, error);
+}
+
 /* The request without lists of numbers, or if that is no JSON with them. */
 static bool read_document(struct inference *inference, struct oip_data *data, struct worker *worker,
                           const struct request *request, size_t bytes, struct et_error *error) {
@@ -223,12 +231,12 @@ static bool read_document(struct inference *inference, struct oip_data *data, st
     const int inputs = et_program_input_count(inference->served->program);
     if (oip_data_find(data, request->body, bytes, inputs)) {
         const char *rest = text_read(&data->rest, NULL);
-        inference->document = kept_json_read(&worker->json, rest, data->rest.length, most, error);
+        inference->document = read_json(worker, rest, data->rest.length, most, error);
         if (inference->document)
             return true;
         oip_data_free(data);
     }
-    inference->document = kept_json_read(&worker->json, request->body, bytes, most, error);
+    inference->document = read_json(worker, request->body, bytes, most, error);
     return inference->document != NULL;
 }
 
