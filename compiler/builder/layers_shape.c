@@ -104,7 +104,9 @@ struct tensor reach_of_axis(struct tensor x, int axis, int64_t begin, int64_t en
 struct tensor reshape_axes(struct tensor x, int axis, int count, int rank, const int64_t *shape) {
     int64_t old[MAX_RANK], new[2 * MAX_RANK];
     int old_rank = shape_of(x, old);
-    if (axis + count > old_rank || old_rank - count + rank > MAX_RANK)
+    if (!check_axis(x, axis, 0, old_rank - count + 1))
+        return (struct tensor){x.context, NULL};
+    if (old_rank - count + rank > MAX_RANK)
         return tensor_fail(x.context, "rank %d, expected at most %d", old_rank - count + rank,
                            MAX_RANK);
     for (int i = 0; i < axis; i++)
