@@ -90,6 +90,7 @@ async function openBrowser() {
     await startServer();
     browser ??= await chromium.launch({
         executablePath: process.env.CHROMIUM,
+        env: { ...process.env, TMPDIR: folder }, // it leaves files of its own there at times
         args: [
             '--headless',
             '--no-sandbox',
@@ -107,7 +108,7 @@ async function openBrowser() {
 after(async () => {
     await browser?.close();
     if (running) await stopServer();
-    if (folder) await rm(folder, { recursive: true, force: true });
+    if (folder) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
 /* A test with a page of its own, which fails on any error or warning that the page reports, but
