@@ -18,7 +18,9 @@ def start(workers=2):
 
 def score(_, scorer, rows, results):
     files = [str(file.absolute()) for file in sorted(Path(rows).glob("*.parquet"))]
-    tasks = 4 * int(ray.cluster_resources()["CPU"])
+    tasks = 3 * int(ray.cluster_resources()["CPU"])
+    # Else a share is kept for other operators, and the only one begins with a single task.
+    ray.data.DataContext.get_current().op_resource_reservation_enabled = False
     table = ray.data.read_parquet(files, override_num_blocks=min(len(files), tasks))
     scores = table.map_batches(scorer, batch_format="pyarrow", batch_size=None)
     scores.write_parquet(os.path.abspath(results))
