@@ -100,6 +100,17 @@ void emit_thread_tile(struct emitter *emitter, const struct statement *statement
 /* Chooses the shape of a tile whose operands are known. False where none fits. */
 bool emit_choose_tile(const struct emitter *emitter, int nests, struct thread_tile *tile);
 
+/* What a step of the sums takes of a thread, and besides of each as they wait for it (`alone`) and
+ * share the multiprocessor (`busy`), in cycles. */
+struct step_work {
+    int threads; /* of a block */
+    double sums, loads, copies, alone, busy;
+};
+/* Cycles that a multiprocessor takes for so many steps of its part of all blocks, of which it holds
+ * so many at once. */
+double emit_steps_time(const struct emitter *emitter, const struct step_work *work, double steps,
+                       int64_t blocks, double at_once);
+
 /* ---- line.c ---- */
 
 /* Takes a tile of few rows instead of one that was chosen, where it is one. */

@@ -80,24 +80,34 @@ static double blocks_at_once(const struct thread_tile *tile) {
     return fmax(1, fmin(by_registers, by_shared));
 }
 
-/* Cycles that a multiprocessor takes: either its threads wait for what a step begins, or there are
- * enough of them to keep all parts busy. Steps behind the last whole stage go one by one. */
+/* Either its threads wait for what a step begins, or there are enough of them to keep all parts
+ * busy. */
+double emit_steps_time(const struct emitter *emitter, const struct step_work *work, double steps,
+                       int64_t blocks, double at_once) {
+    const double alone = 1.2 * work->sums + 2.1 * work->loads + 10 * work->copies + work->alone;
+    const double busy = work->threads / 128.0 *
+                        (0.72 * work->sums + 8.4 * work->loads + 20 * work->copies + work->busy);
+    double own = (double)blocks / emitter->ir->target->gpu->multiprocessors;
+    own = own < 6 ? ceil(own) : own;
+    const double turns = ceil(own / at_once);
+    return steps * fmax(turns * alone, own * busy) + 3500 * turns;
+}
+
+/* Steps behind the last whole stage go one by one. */
 static double tile_time(const struct emitter *emitter, const struct thread_tile *tile) {
-    const int sums = tile->row_sums * tile->column_sums;
-    const double loads = (tile->row_sums + tile->column_sums) / 4.0;
     const double copies =
         ((double)tile->thread_rows * tile->row_sums / tile->stream_side.width +
          (double)tile->thread_columns * tile->column_sums / tile->panel_side.width) /
         tile->threads;
-    const double alone = 1.2 * sums + 2.1 * loads + 10 * copies + 21.0 / tile->steps;
-    const double busy =
-        tile->threads / 128.0 * (0.72 * sums + 8.4 * loads + 20 * copies + 6.6 / tile->steps);
-    double blocks = (double)all_blocks(tile) / emitter->ir->target->gpu->multiprocessors;
-    blocks = blocks < 6 ? ceil(blocks) : blocks;
-    const double turns = ceil(blocks / blocks_at_once(tile));
+    const struct step_work work = {.threads = tile->threads,
+                                   .sums = tile->row_sums * tile->column_sums,
+                                   .loads = (tile->row_sums + tile->column_sums) / 4.0,
+                                   .copies = copies,
+                                   .alone = 21.0 / tile->steps,
+                                   .busy = 6.6 / tile->steps};
     const double rest = (double)(tile->depth % tile->steps), single = 4;
     const double steps = (double)tile->depth + rest * (single - 1);
-    return steps * fmax(turns * alone, blocks * busy) + 3500 * turns;
+    return emit_steps_time(emitter, &work, steps, all_blocks(tile), blocks_at_once(tile));
 }
 
 /* ---- All shapes ---- */

@@ -83,13 +83,14 @@ static double time_of(const struct emitter *emitter, const struct thread_tile *t
     const int span = (FOUR - 1) * tile->stride + tile->taps, width = tile->panel_side.width;
     const double copies =
         ((double)((span + width - 1) / width) * shape->fours + tile->taps * shape->rows) / threads;
-    const double loads = LOADS_OF_TAP * tile->taps + THREAD_FOURS * pieces_of(tile);
-    const double alone = 1.2 * SUMS * tile->taps + 2.1 * loads + 10 * copies + 60;
-    const double busy = threads / 128.0 * (0.72 * SUMS * tile->taps + 8.4 * loads + 20 * copies);
-    double blocks = (double)blocks_of(tile, shape) / emitter->ir->target->gpu->multiprocessors;
-    blocks = blocks < 6 ? ceil(blocks) : blocks;
-    const double turns = ceil(blocks * threads / RESIDENT);
-    return (double)(tile->depth / tile->taps) * fmax(turns * alone, blocks * busy) + 3500 * turns;
+    const struct step_work work = {.threads = threads,
+                                   .sums = SUMS * tile->taps,
+                                   .loads =
+                                       LOADS_OF_TAP * tile->taps + THREAD_FOURS * pieces_of(tile),
+                                   .copies = copies,
+                                   .alone = 60};
+    return emit_steps_time(emitter, &work, (double)(tile->depth / tile->taps),
+                           blocks_of(tile, shape), (double)RESIDENT / threads);
 }
 
 /* As many steps in a stage, and three stages, or two, as there is room for. */
