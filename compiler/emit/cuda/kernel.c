@@ -16,28 +16,21 @@ enum { STEPS_AT_ONCE = 8 }; /* of a thread, whose loads are under way together *
 
 void emit_open_things(struct emitter *emitter, const char *name, int64_t count, int threads,
                       const char *block) {
-    struct arena *arena = emitter->ir->arena;
-    const int each = BLOCK_THREADS / threads;
-    const char *thread =
-        threads > 1 ? arena_format(arena, "threadIdx.x / %d", threads) : "threadIdx.x";
+    const int each = (emitter->group ? emitter->group : BLOCK_THREADS) / threads;
+    const char *thread = emitter->group ? "thread0" : "threadIdx.x";
     if (threads > 1) {
+        thread = arena_format(emitter->ir->arena, "%s / %d", thread, threads);
         emit_line(emitter, "const int lane0 = threadIdx.x %% %d;", threads);
         emit_line(emitter, "const unsigned lanes0 = 0x%xu << (threadIdx.x & %d);",
                   (1u << threads) - 1, 32 - threads);
     }
-    const int together = emitter->group / threads;
-    if (emitter->group && count % together == 0 && count > together) {
+    if (emitter->group && count % each == 0 && count > each) {
         const char *step = emit_local_name(emitter, "step");
         emit_line(emitter, "#pragma unroll %d", STEPS_AT_ONCE);
-        emit_open(emitter, "for (int %s = 0; %s < %" PRId64 "; %s++) {", step, step,
-                  count / together, step);
-        emit_line(emitter, "const long %s = %dL * %s + thread0%s;", name, together, step,
-                  threads > 1 ? arena_format(arena, " / %d", threads) : "");
-    } else if (emitter->group) {
-        emit_open(emitter, "for (long %s = thread0%s; %s < %" PRId64 "; %s += %d) {", name,
-                  threads > 1 ? arena_format(arena, " / %d", threads) : "", name, count, name,
-                  emitter->group / threads);
-    } else if (emitter->is_entry) {
+        emit_open(emitter, "for (int %s = 0; %s < %" PRId64 "; %s++) {", step, step, count / each,
+                  step);
+        emit_line(emitter, "const long %s = %dL * %s + %s;", name, each, step, thread);
+    } else if (!emitter->group && emitter->is_entry) {
         emit_line(emitter, "const long %s = %dL * %s + %s;", name, each, block, thread);
         emit_open(emitter, "if (%s < %" PRId64 ") {", name, count);
     } else {
