@@ -5,6 +5,7 @@
 #include "compiler/import/movement.h"
 #include "compiler/import/quantised.h"
 #include "compiler/import/statistics.h"
+#include "compiler/ir/coded.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -136,8 +137,6 @@ static struct tensor filled_up(struct tensor x, int64_t count) {
     return count ? tensor_pad(x, rank, padding, 0) : x;
 }
 
-enum { SUMMED_STEP = 8 }; /* tiles sum up by blocks of a multiple of so many */
-
 /* x (.., blocks * block) times weights (rows, blocks, block), each block's sum times its scale. */
 static struct tensor sum_of_blocks(struct tensor x, struct tensor weight, struct tensor scale,
                                    struct tensor bias) {
@@ -169,7 +168,7 @@ struct tensor import_matmul_nbits(struct call *call) {
     zero = tensor_rank(zero) ? unsqueeze(zero, 2) : zero;
     weight = tensor_sub(tensor_reshape(weight, SHAPE(rows, blocks, block)), zero);
     x = filled_up(x, blocks * block - inner); /* whole blocks, as tiles take them */
-    if (bits != 2 && block % SUMMED_STEP == 0 && blocks > 1 && tensor_rank(x) + 2 <= MAX_RANK)
+    if (bits != 2 && block % CODED_BLOCK_STEP == 0 && blocks > 1 && tensor_rank(x) + 2 <= MAX_RANK)
         return sum_of_blocks(x, weight, scale, call_optional(call, 5));
     weight = tensor_mul(weight, scale);
     return linear(x, tensor_reshape(weight, SHAPE(rows, -1)), call_optional(call, 5));

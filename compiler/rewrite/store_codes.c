@@ -1,6 +1,8 @@
 /* store-weights as int8 or int4: neighbours along the axis that contractions sum over share a scale
  * and, if wanted, a zero. An element is (code - zero) * scale; codes of 4 bits share a byte with
  * their neighbour, the first in the lower bits. That is what tiles decode (ir/coded.h). */
+#include "compiler/builder/layers.h"
+#include "compiler/ir/coded.h"
 #include "compiler/rewrite/store_weights.h"
 #include "templates/convert.h"
 
@@ -370,28 +372,13 @@ static struct tensor moved_alike(struct rewriting *rewriting, const struct node 
 
 /* An axis as one of blocks and one within them. */
 static struct tensor cut_into_blocks(struct tensor x, int axis, int64_t block) {
-    int64_t shape[MAX_RANK];
-    int rank = tensor_rank(x);
-    for (int i = 0; i < rank; i++)
-        shape[i < axis ? i : i + 1] = tensor_extent(x, i);
-    shape[axis] = tensor_extent(x, axis) / block;
-    shape[axis + 1] = block;
-    return tensor_reshape(x, rank + 1, shape);
+    return reshape_axes(x, axis, 1, 2, (int64_t[]){tensor_extent(x, axis) / block, block});
 }
 
 /* The first of each block. */
 static struct tensor first_of_blocks(struct tensor x, int axis, int64_t block) {
-    struct range ranges[MAX_RANK];
-    int64_t shape[MAX_RANK];
-    x = cut_into_blocks(x, axis, block);
-    int rank = tensor_rank(x);
-    for (int i = 0; i < rank; i++) {
-        bool within = i == axis + 1;
-        ranges[i] = (struct range){0, within ? 1 : tensor_extent(x, i)};
-        if (!within)
-            shape[i <= axis ? i : i - 1] = tensor_extent(x, i);
-    }
-    return tensor_reshape(tensor_shrink(x, rank, ranges), rank - 1, shape);
+    return reshape_axes(cut_axis(cut_into_blocks(x, axis, block), axis + 1, 0, 1), axis + 1, 1, 0,
+                        NULL);
 }
 
 struct tensor emit_block_sums(struct rewriting *rewriting, const struct storing *storing,
@@ -407,7 +394,7 @@ struct tensor emit_block_sums(struct rewriting *rewriting, const struct storing 
     const struct node *node = moved_weight(rewriting->analysis, moved, &read, &is_view);
     struct stored_weight *weight = node ? storing->at[node->id] : NULL;
     if (!weight || weight->why_not || blocks_of(storing, weight).count < 2 ||
-        storing->block % SUMMED_STEP)
+        storing->block % CODED_BLOCK_STEP)
         return NO_TENSOR;
     const int axis = contract->axes[0];
     struct blocks blocks = blocks_of(storing, weight);

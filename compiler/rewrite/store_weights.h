@@ -34,9 +34,6 @@ void find_sum_axes(struct rewriting *rewriting, const struct storing *storing);
 /* Sets codes, scales, zeros and the error, or why not. */
 void make_codes(struct rewriting *rewriting, const struct storing *storing,
                 struct stored_weight *weight);
-/* Blocks of a multiple of so many codes have sums of their own in tiles. */
-enum { SUMMED_STEP = 8 };
-
 /* What the graph computes of them. */
 struct tensor emit_codes(struct rewriting *rewriting, const struct storing *storing,
                          struct stored_weight *weight);
