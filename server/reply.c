@@ -80,20 +80,8 @@ void text_add_fixed(struct text *text, double value, int places) {
         text_add(text, "%.*f", places, value);
 }
 
-/* Whether it stands for itself between quotes. */
-static bool is_plain(const char *string) {
-    for (; *string; string++)
-        if (*string < ' ' || *string > '~' || *string == '"' || *string == '\\')
-            return false;
-    return true;
-}
-
 void text_add_json(struct text *text, const char *string) {
-    if (is_plain(string)) {
-        text_add_bytes(text, "\"", 1);
-        text_add_string(text, string);
-        text_add_bytes(text, "\"", 1);
-    } else if (!json_write_string(text, string))
+    if (!json_write_string(text, string))
         text_fail(text);
 }
 

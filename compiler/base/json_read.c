@@ -305,7 +305,21 @@ const char *json_read_name(const json_t *object, const char *key, struct et_erro
     return json_read_name_within(object, key, JSON_MOST_NAME, error);
 }
 
+/* Whether it stands for itself between quotes. */
+static bool is_plain(const char *string) {
+    for (; *string; string++)
+        if (*string < ' ' || *string > '~' || *string == '"' || *string == '\\')
+            return false;
+    return true;
+}
+
 bool json_write_string(struct text *text, const char *string) {
+    if (is_plain(string)) {
+        text_add_bytes(text, "\"", 1);
+        text_add_bytes(text, string, strlen(string));
+        text_add_bytes(text, "\"", 1);
+        return true;
+    }
     unsigned long failed = json_failed_allocations();
     json_t *checked = json_string(string);
     if (json_failed_allocations() != failed) {
