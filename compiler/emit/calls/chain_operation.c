@@ -65,19 +65,12 @@ static bool is_ramp(const struct expression *e, struct operation *operation) {
     return true;
 }
 
-/* Whether a value is in memory, side by side for the columns and the same in all rows. */
-static bool is_of_columns(const struct row_block *block, const struct expression *e) {
+/* Whether a value is in memory, the same in all rows: side by side for the columns if `step` is 1,
+ * the same for all of them if it is 0. */
+static bool is_of_columns(const struct row_block *block, const struct expression *e, int64_t step) {
     bool plain = true;
     return e->kind == EXPRESSION_LOAD && block->column_limit > 1 &&
-           index_coefficient(e->index, block->column, &plain) == 1 &&
-           (!block->row || index_coefficient(e->index, block->row, &plain) == 0);
-}
-
-/* The same element for all rows and columns. */
-static bool is_same(const struct row_block *block, const struct expression *e) {
-    bool plain = true;
-    return e->kind == EXPRESSION_LOAD && block->column_limit > 1 &&
-           index_coefficient(e->index, block->column, &plain) == 0 &&
+           index_coefficient(e->index, block->column, &plain) == step &&
            (!block->row || index_coefficient(e->index, block->row, &plain) == 0);
 }
 
@@ -94,9 +87,9 @@ static bool is_normalization(const struct row_block *block, const struct express
         operands[MOST_OPERANDS - 1 - i] = x->sources[1];
         x = x->sources[0];
     }
-    const bool same = is_same(block, operands[0]);
+    const bool same = is_of_columns(block, operands[0], 0);
     for (int i = 0; i < MOST_OPERANDS; i++)
-        if (same && i < 2 ? !is_same(block, operands[i]) : !is_of_columns(block, operands[i]))
+        if (!is_of_columns(block, operands[i], same && i < 2 ? 0 : 1))
             return false;
     *operation = (struct operation){.step = {.name = "STEP_NORMALIZE"},
                                     .form = same ? "FORM_SAME" : "FORM_COLUMNS",
