@@ -112,10 +112,89 @@ static bool may_follow(struct ir *ir, const struct kernel *kernel, struct statem
            are_few(ir, kernel->statements, kernel->statement_count);
 }
 
+/* ---- What several blocks of a GPU's threads do beside each other ---- */
+
+enum {
+    MANY_ELEMENTS = 1 << 20, /* that take longer than to begin a kernel */
+    MOST_TOGETHER = 8,       /* statements of a kernel */
+    MOST_CROSSED = 32,       /* statements, before which one is moved */
+};
+
+/* How many statements from the first one on belong to its kernel. */
+static int part_size(struct statement *const *part, int count) {
+    int size = 1;
+    while (size < count && part[size]->kernel == part[0]->kernel)
+        size++;
+    return size;
+}
+
+/* Whether they are elementwise work that does not keep a GPU busy, but is too much for a block. */
+static bool may_run_beside(struct ir *ir, struct statement *const *part, int size) {
+    int64_t points = 0;
+    for (int k = 0; k < size; k++) {
+        points += part[k]->points;
+        if (points > MANY_ELEMENTS || part[k]->shared_count || runs_alone(part[k]) ||
+            has_contraction(ir, part[k]))
+            return false;
+    }
+    return !are_few(ir, part, size);
+}
+
+/* Whether one of the first must stay on its side of one of the others. */
+static bool any_order(struct ir *ir, struct statement *const *a, int a_count,
+                      struct statement *const *b, int b_count) {
+    for (int i = 0; i < a_count; i++)
+        for (int k = 0; k < b_count; k++)
+            if (a[i]->output == b[k]->output || depend(ir, a[i], b[k]))
+                return true;
+    return false;
+}
+
+/* Where the part before ends beside which the one at `first` can run; there it can be, too. 0: no
+ * such part. */
+static int find_beside(struct ir *ir, int first, int size) {
+    struct statement *const *part = &ir->statements[first];
+    for (int end = first; end > 0 && first - end <= MOST_CROSSED;) {
+        int before = end - 1;
+        while (before > 0 && ir->statements[before - 1]->kernel == ir->statements[before]->kernel)
+            before--;
+        struct statement *const *other = &ir->statements[before];
+        if (any_order(ir, other, end - before, part, size))
+            return 0;
+        if (end - before + size <= MOST_TOGETHER && may_run_beside(ir, other, end - before))
+            return end;
+        end = before;
+    }
+    return 0;
+}
+
+/* Moves statements of the GPU's that do little to others of the kind, whose kernel they join: to
+ * begin one takes longer. */
+static void join_beside(struct ir *ir) {
+    for (int first = 0, size; first < ir->statement_count; first += size) {
+        struct statement **part = &ir->statements[first];
+        size = part_size(part, ir->statement_count - first);
+        const int end = may_run_beside(ir, part, size) ? find_beside(ir, first, size) : 0;
+        if (end == 0)
+            continue;
+        struct statement *moved[MOST_TOGETHER];
+        memcpy(moved, part, (size_t)size * sizeof(struct statement *));
+        memmove(&ir->statements[end + size], &ir->statements[end],
+                (size_t)(first - end) * sizeof(struct statement *));
+        memcpy(&ir->statements[end], moved, (size_t)size * sizeof(struct statement *));
+        for (int k = 0; k < size; k++)
+            moved[k]->kernel = ir->statements[end - 1]->kernel;
+    }
+    for (int i = 0; i < ir->statement_count; i++)
+        ir->statements[i]->id = i;
+}
+
 void form_kernels(struct ir *ir) {
     struct kernel *kernel = NULL;
     const struct kernel *before = NULL; /* of the statement before, as it was until now */
     ir->kernels = arena_array(ir->arena, struct kernel *, (size_t)ir->statement_count + 1);
+    if (ir->target->gpu && !ir->scan)
+        join_beside(ir);
     for (int i = 0, size; i < ir->statement_count; i += size) {
         struct statement **nest = &ir->statements[i];
         size = nest_size(nest, ir->statement_count - i);
