@@ -18,12 +18,19 @@ static void add_kernel_line(struct text *text, const struct kernel_facts *facts)
     text_add(text, "\n");
 }
 
-/* Names of kernels that stand at another size. */
+static bool is_named_before(const struct kernel_facts *kernels, int place) {
+    for (int i = 0; i < place; i++)
+        if (!kernels[i].source[0] && strcmp(kernels[i].name, kernels[place].name) == 0)
+            return true;
+    return false;
+}
+
+/* Names of kernels that stand at another size, or run again. */
 static void add_same_kernels(struct emitter *emitter, struct text *text,
                              const struct kernel_facts *kernels, int count) {
     struct text line = text_in(emitter->ir->arena);
     for (int i = 0; i < count; i++)
-        if (!kernels[i].source[0])
+        if (!kernels[i].source[0] && !is_named_before(kernels, i))
             text_add(&line, "%s%s", line.length ? " " : "   and ", kernels[i].name);
     if (!line.length)
         return;
@@ -186,7 +193,10 @@ static void add_kernels(struct emitter *emitter, struct kernel_facts *facts, int
     }
     for (int i = 0; i < ir->kernel_count; i++) {
         facts[i].source = kernel_source(emitter, ir->kernels[i], &facts[i]);
-        if (emitter->texts && emit_same_text(emitter->texts, &facts[i]))
+        const bool entry = emitter->backend->threads && emitter->is_entry &&
+                           !runs_scan(ir->kernels[i]->statements[0]);
+        if (emitter->texts &&
+            emit_same_text(emitter->texts, &facts[i], entry ? ir->kernels[i] : NULL))
             ir->kernels[i]->name = facts[i].name;
     }
 }
@@ -316,10 +326,10 @@ static void add_variants(struct emitter *emitter, struct ir *const *irs,
     compiled->kernel_count = last->first_kernel + last->kernel_count;
     compiled->kernels =
         arena_array(irs[0]->arena, struct kernel_facts, (size_t)compiled->kernel_count);
-    if (compiled->axis_count) {
+    if (compiled->axis_count || emitter->backend->threads)
         emitter->texts = emit_texts_new(emitter, compiled->kernel_count);
+    if (compiled->axis_count)
         emit_name_sizes(emitter, compiled);
-    }
     for (int i = 0, first = 0; i < compiled->variant_count; i++)
         first += add_variant(emitter, irs + first, &compiled->variants[i], compiled);
     emit_begin_variant(emitter, compiled->variants);

@@ -96,6 +96,7 @@ struct emitter {
     bool waits_later;      /* for the kernels before it: when it has begun to read */
     int least_blocks;      /* of threads, that a multiprocessor of it has at once; 0: one */
     int group; /* of a GPU's threads that run an iteration of shared loops; 0: none do */
+    struct staged_lines *staged; /* in shared memory, that they read; NULL: none are */
 
     /* of the statement at hand */
     int indent, depth;
@@ -239,12 +240,14 @@ void emit_run_size(struct emitter *emitter, struct text *text);
 /* PREFIX_run, once there is one of each variant, and the functions that tell sizes. */
 void emit_run_sizes(struct emitter *emitter, struct text *text);
 
-/* ---- same.c: kernels whose text is the same at several sizes ---- */
+/* ---- same.c: kernels whose text is the same ---- */
 
 struct kernel_texts *emit_texts_new(struct emitter *emitter, int capacity);
-/* If a kernel before has the same text, but for names: takes its name, and has no text then. Else
- * false. */
-bool emit_same_text(struct kernel_texts *texts, struct kernel_facts *kernel);
+/* If a kernel before has the same text, but for its name: takes that, and has no text then. Else
+ * false. `entry`: the same, which is called with its operands in their order, whose names do not
+ * matter; NULL: they do. */
+bool emit_same_text(struct kernel_texts *texts, struct kernel_facts *kernel,
+                    const struct kernel *entry);
 
 /* ---- threads.c: what a text has whose runs threads can share; `upper` is the prefix ---- */
 
