@@ -200,6 +200,7 @@ int build_command(int count, char **values) {
     struct et_error error = {0};
     /* Those kept are for this CPU. */
     arguments.common.model.untuned |= arguments.target != NULL || building.cuda;
+    arguments.common.model.on_gpu = building.cuda;
     static bool (*const builds[])(struct build_arguments *, const struct cli_sizes *,
                                   const struct standalone_options *,
                                   struct et_error *) = {[PRODUCT_PROGRAM] = build_program,

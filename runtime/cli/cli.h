@@ -62,6 +62,7 @@ struct cli_model {
     struct axis_sizes *sets; /* and of several */
     int set_count;
     double fast;                 /* FAST_OPTION: the bound of the error; 0: none was asked for */
+    bool on_gpu;                 /* which runs the graph itself fastest */
     struct et_model *open;       /* of an .onnx model; `program` is one of its programs */
     struct et_program *original; /* what `program` was made of by FAST_OPTION; NULL: nothing */
     struct compile_limits limits;
@@ -86,7 +87,9 @@ enum { KEY_THREADS = 300, KEY_AXIS, KEY_FAST, KEY_TUNED = 310, KEY_NO_TUNED };
             "Take another graph of the model: fold-batchnorm and winograd (`eigentensor "          \
             "rewrite`), as far as they keep the "                                                  \
             "error within BOUND, measured against float64 on random inputs, as a share of the "    \
-            "output's largest element (default: 1e-4). Its digest is another one",                 \
+            "output's largest element (default: 1e-4). Its digest is another one. A GPU keeps "    \
+            "the "                                                                                 \
+            "graph, which it runs faster",                                                         \
             0                                                                                      \
     }
 #define AXIS_OPTION                                                                                \

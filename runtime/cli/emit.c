@@ -407,6 +407,7 @@ int emit_command(int count, char **values) {
     struct emit_arguments arguments = {.folder = ".", .dialect = NULL};
     command_parse(&line, count, values, &arguments.common);
     arguments.common.model.untuned = true; /* nothing hidden decides what is written */
+    arguments.common.model.on_gpu = arguments.dialect && arguments.dialect->backend == BACKEND_CUDA;
     struct et_error error = {0};
     if (!check_passes(&arguments, &error)) {
         command_end(&arguments.common, false, &error);

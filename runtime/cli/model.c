@@ -29,6 +29,11 @@ static bool make_fast(struct cli_model *model, struct et_error *error) {
     double found;
     if (!model->fast)
         return true;
+    if (model->on_gpu) {
+        fprintf(stderr, "eigentensor: --fast: a GPU runs the graph of %s fastest as it is\n",
+                model->path);
+        return true;
+    }
     if (!et_program_fast(model->program, model->fast, &fast, &found, error))
         return et_fail_within(error, "%s", model->path);
     if (!fast) {

@@ -196,6 +196,7 @@ int run_command(int count, char **values) {
     struct et_error error = {0};
     struct tensors inputs = {0}, outputs = {0};
     struct signing_key key = {0};
+    arguments.common.model.on_gpu = arguments.mode == ET_CUDA;
     bool good = model_open_for(&arguments.common.model, &arguments.common.files, &error) &&
                 check_receipt(&arguments, &key, &error) &&
                 run_model(&arguments, &inputs, &outputs, &error) &&
