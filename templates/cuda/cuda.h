@@ -49,6 +49,19 @@ static inline void let_next_begin(void) {
 #endif
 }
 
+//: section fetch_ahead
+// Has so many bytes brought near that the threads of a block read later.
+static inline void fetch_ahead(const void *from, int bytes) {
+#ifdef __CUDA_ARCH__
+    enum { TOGETHER = 128 };
+    for (int at = TOGETHER * (int)threadIdx.x; at < bytes; at += TOGETHER * (int)blockDim.x)
+        asm volatile("prefetch.global.L2 [%0];" ::"l"((const char *)from + at));
+#else
+    (void)from;
+    (void)bytes;
+#endif
+}
+
 //: section round_instruction
 // Rounding to integers is one, too.
 #define ROUND_OF_FLOATS
@@ -63,6 +76,18 @@ static inline float f32_fma(float a, float b, float c) {
 // The same for float64.
 static inline double f64_fma(double a, double b, double c) {
     return fma(a, b, c);
+}
+
+//: section f32_select
+// condition ? yes : no, which is an instruction.
+static inline float f32_select(int condition, float yes, float no) {
+    return condition ? yes : no;
+}
+
+//: section f32_canonical
+// A NaN as the one that leaves a graph.
+static inline float f32_canonical(float x) {
+    return x != x ? __int_as_float(0x7fc00000) : x;
 }
 
 //: section f32_zero

@@ -411,6 +411,12 @@ static struct tensor build_softmax_registers(struct tensor_context *c) {
     return softmax(input(c, "x", SHAPE(5000, 64)), -1);
 }
 
+/* As many, which a block brings into shared memory, with the weights. */
+static struct tensor build_layer_norm_staged(struct tensor_context *c) {
+    return layer_norm(input(c, "x", SHAPE(5000, 64)), AXES(-1), 1e-5,
+                      weight(c, "weight", SHAPE(64)), weight(c, "bias", SHAPE(64)));
+}
+
 static struct tensor build_layer_norm(struct tensor_context *c) {
     return layer_norm(input(c, "x", SHAPE(6, 40)), AXES(-1), 1e-5, weight(c, "weight", SHAPE(40)),
                       weight(c, "bias", SHAPE(40)));
@@ -563,6 +569,7 @@ static const struct golden {
     {"conv_relu.cu", build_conv_relu, &emit_cuda, false, 1},
     {"softmax.cu", build_softmax, &emit_cuda, false, 1},
     {"softmax_registers.cu", build_softmax_registers, &emit_cuda, false, 1},
+    {"layer_norm_staged.cu", build_layer_norm_staged, &emit_cuda, false, 1},
     {"concat.cu", build_concat, &emit_cuda, false, 1},
     {"integers.cu", build_integers, &emit_cuda, false, 1},
     {"scan.cu", build_scan, &emit_cuda, true, 1},

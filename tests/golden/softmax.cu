@@ -19,8 +19,12 @@ k01_max_exp_sum(const float *restrict x, float *restrict y) {
             const unsigned lanes0 = 0xffffu << (threadIdx.x & 16);
             for (long point0 = thread0 / 16; point0 < 1; point0 += 16) {
                 float part1 = -INFINITY;
-                for (long p3 = lane0; p3 < 100; p3 += 16) {
-                    part1 = f32_max(part1, x[100 * g0 + p3]);
+                #pragma unroll 64
+                for (int step4 = 0; step4 < 7; step4++) {
+                    const long p3 = 16L * step4 + lane0;
+                    if (p3 < 100) {
+                        part1 = f32_max(part1, x[100 * g0 + p3]);
+                    }
                 }
                 for (int step2 = 8; step2 > 0; step2 /= 2) {
                     part1 = f32_max(part1, __shfl_down_sync(lanes0, part1, step2, 16));
@@ -41,8 +45,12 @@ k01_max_exp_sum(const float *restrict x, float *restrict y) {
             const unsigned lanes0 = 0xffffu << (threadIdx.x & 16);
             for (long point0 = thread0 / 16; point0 < 1; point0 += 16) {
                 float part1 = 0.0f;
-                for (long p3 = lane0; p3 < 100; p3 += 16) {
-                    part1 += t5[p3];
+                #pragma unroll 64
+                for (int step4 = 0; step4 < 7; step4++) {
+                    const long p3 = 16L * step4 + lane0;
+                    if (p3 < 100) {
+                        part1 += t5[p3];
+                    }
                 }
                 for (int step2 = 8; step2 > 0; step2 /= 2) {
                     part1 += __shfl_down_sync(lanes0, part1, step2, 16);

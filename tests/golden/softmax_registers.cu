@@ -1,7 +1,7 @@
 /* t1 float32[5000] = max over 64(x); t5 float32[5000,64] = exp(x - t1); t8 float32[5000,1]
  *     = recip(sum over 64(t5)); y float32[5000,64] = t5 * t8
  * nodes 1 4 5 6 8 10 */
-KERNEL __launch_bounds__(256)
+KERNEL __launch_bounds__(256, 2)
 k01_max_exp_sum(const float *restrict x, float *restrict y) {
     wait_for_kernels();
     float t1[1];

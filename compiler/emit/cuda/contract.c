@@ -95,9 +95,8 @@ static bool lies_along_steps(const struct expression *load, const struct express
            emit_step_of(load, sum->axes[sum->axis_count - 1]) == 1;
 }
 
-/* Whether the buffer begins at a multiple of so many bytes: so does all memory that a kernel gets,
- * but not each image of a batch. */
-static bool begins_aligned(const struct emitter *emitter, const struct buffer *buffer) {
+/* So does all memory that a kernel gets, but not each image of a batch. */
+bool emit_begins_aligned(const struct emitter *emitter, const struct buffer *buffer) {
     const struct graph *graph = emitter->graph;
     const struct node *node = buffer->kind == BUFFER_INPUT ? graph->inputs[buffer->position]
                               : buffer->kind == BUFFER_OUTPUT
@@ -132,7 +131,7 @@ static bool fits_width(const struct emitter *emitter, const struct thread_tile *
            emit_steps_are(load, steps, tile->sum->axes, width) &&
            emit_steps_are(load, places, axes->axes, width) &&
            emit_steps_are(load, tile->apart.count, tile->apart.axes, width) &&
-           begins_aligned(emitter, load->buffer);
+           emit_begins_aligned(emitter, load->buffer);
 }
 
 static struct operand_side side_of(const struct emitter *emitter, const struct thread_tile *tile,
@@ -214,7 +213,7 @@ bool emit_find_tile(struct emitter *emitter, const struct statement *statement, 
     if (!emit_choose_tile(emitter, nests, tile))
         return false;
     if (nests == 1 && !emit_choose_line(emitter, tile))
-        emit_choose_window(emitter, begins_aligned(emitter, tile->panel->buffer), tile);
+        emit_choose_window(emitter, emit_begins_aligned(emitter, tile->panel->buffer), tile);
     return true;
 }
 

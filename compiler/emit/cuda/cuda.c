@@ -39,7 +39,7 @@ static const char *launch(struct emitter *emitter, const struct kernel *kernel,
     const struct statement *first = kernel->statements[0];
     struct thread_tile tile;
     launch->tile = emit_begins_with_tile(emitter, kernel, &tile);
-    launch->threads = launch->tile ? tile.threads : BLOCK_THREADS;
+    launch->threads = launch->tile ? tile.threads : emit_kernel_threads(emitter, kernel);
     launch->blocks = runs_scan(first)    ? 1
                      : runs_alone(first) ? emit_whole_blocks(kernel)
                                          : emit_kernel_blocks(emitter, kernel);

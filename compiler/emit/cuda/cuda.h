@@ -16,8 +16,10 @@ struct thread_tile;
 
 /* A kernel whose threads share the elements of its statements. */
 void emit_thread_kernel(struct emitter *emitter, const struct kernel *kernel);
-/* How many blocks of threads run it. */
+/* How many blocks of threads run it; and how many threads each of these has, if it does not begin
+ * with a tile. */
 int64_t emit_kernel_blocks(struct emitter *emitter, const struct kernel *kernel);
+int emit_kernel_threads(const struct emitter *emitter, const struct kernel *kernel);
 /* Whether a tile is the first of what it does; if there is nothing else, blocks have its threads.
  */
 bool emit_begins_with_tile(struct emitter *emitter, const struct kernel *kernel,
@@ -40,16 +42,51 @@ const char *emit_thread_reduction(struct emitter *emitter, const struct expressi
 
 /* ---- rows.c ---- */
 
-/* Whether sixteen threads best run an iteration of a kernel's shared loops, in whose slices are so
- * many bytes, each with elements of its own. */
-bool emit_rows_fit(const struct emitter *emitter, const struct kernel *kernel, int64_t slice_bytes);
+/* Whether sixteen threads can run an iteration of a kernel's shared loops, each with elements of
+ * its own; and if so, whether slices keep some from one statement to the next. */
+bool emit_rows_fit(const struct emitter *emitter, const struct kernel *kernel, bool *keeps);
 /* What each of these threads does for one nest. */
 void emit_row_nest(struct emitter *emitter, struct statement *const *nest, int size);
-/* Opens the loop over the ones of so many elements that belong to a lane, which all have as many;
- * names the element's number. */
-void emit_open_dealt(struct emitter *emitter, const char *name, int64_t count, const char *lane);
+/* Opens the loop over the ones of so many elements that belong to a lane, so many at once if not
+ * all, as registers ask for; names the element's number. Where that does not divide evenly, the
+ * last may be beyond the end. */
+void emit_open_dealt(struct emitter *emitter, const char *name, int64_t count, const char *lane,
+                     int at_once);
+
+/* ---- staged.c ---- */
+
+enum { MOST_STAGED = 8 };
+
+/* Neighbours in memory that statements of rows load. */
+struct staged_line {
+    const struct buffer *buffer;
+    const struct index *base; /* where they begin */
+    int64_t extent;
+    bool own;         /* each row has others */
+    int statements;   /* that load them */
+    const char *name; /* where they lie in shared memory */
+};
+struct staged_lines {
+    int threads; /* of a block */
+    int count;
+    struct staged_line lines[MOST_STAGED];
+};
+/* What a block best brings into shared memory for rows that nothing is kept of. False: rows are not
+ * read again, or do not fit. */
+bool emit_find_staged(const struct emitter *emitter, const struct kernel *kernel,
+                      struct staged_lines *staged);
+void emit_declare_staged(struct emitter *emitter, struct staged_lines *staged);
+/* Begins to copy a row's own lines, by its threads, or by all of a block those of all rows. */
+void emit_copy_staged(struct emitter *emitter, const struct staged_lines *staged, bool own);
+void emit_wait_for_staged(struct emitter *emitter);
+/* Names what a value loads of these along an axis that is at that place. */
+void emit_name_staged(struct emitter *emitter, const struct expression *value,
+                      const struct axis *axis, const char *place);
 
 /* ---- contract.c ---- */
+
+/* Whether the buffer begins at a multiple of 16 bytes. */
+bool emit_begins_aligned(const struct emitter *emitter, const struct buffer *buffer);
 
 /* Loops whose extents together are that. */
 struct tile_axes {

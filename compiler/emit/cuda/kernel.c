@@ -122,7 +122,11 @@ static void emit_nest(struct emitter *emitter, struct statement *const *nest, in
 
 /* ---- Shared loops ---- */
 
-enum { MANY_ITERATIONS = 4096 }; /* that keep a GPU busy with a warp each */
+enum {
+    MANY_ITERATIONS = 4096, /* that keep a GPU busy with a warp each */
+    MOST_ROW_BYTES = 5120,  /* of a row's slices, that sixteen threads have registers for, */
+    ROW_BLOCKS = 2,         /* if a multiprocessor is to hold so many blocks of these */
+};
 
 static int64_t local_bytes(const struct buffer *buffer) {
     return buffer->elements * dtype_bytes(buffer->dtype);
@@ -145,26 +149,44 @@ static bool declares(const struct kernel *kernel, int place) {
     return output->kind == BUFFER_LOCAL;
 }
 
+/* How threads run iterations. */
+struct grouping {
+    int group, threads;         /* that run one; of a block */
+    bool stages;                /* a block brings into shared memory what they read: */
+    struct staged_lines staged; /* that */
+};
+
 /* Where there are many iterations, sixteen threads run one, if they can (rows.c); else a warp does,
  * if the slices of a block's fit together into shared memory; else a block. */
-static int group_of(const struct emitter *emitter, const struct kernel *kernel) {
+static struct grouping grouping_of(const struct emitter *emitter, const struct kernel *kernel) {
+    struct grouping grouping = {.group = BLOCK_THREADS, .threads = BLOCK_THREADS};
     int64_t bytes = 0;
+    bool keeps;
     for (int i = 0; i < kernel->statement_count; i++)
         if (declares(kernel, i))
             bytes += local_bytes(kernel->statements[i]->output);
-    const bool fits =
-        bytes * (BLOCK_THREADS / WARP_THREADS) <= emitter->ir->target->gpu->shared - 1024;
     if (iterations_of(kernel) < MANY_ITERATIONS)
-        return BLOCK_THREADS;
-    if (emit_rows_fit(emitter, kernel, bytes))
-        return REDUCTION_LANES;
-    return fits ? WARP_THREADS : BLOCK_THREADS;
+        return grouping;
+    const bool rows = emit_rows_fit(emitter, kernel, &keeps);
+    if (rows && !keeps && emit_find_staged(emitter, kernel, &grouping.staged)) {
+        grouping.stages = true;
+        grouping.threads = grouping.staged.threads;
+    }
+    if (rows && (grouping.stages || (keeps && bytes <= MOST_ROW_BYTES)))
+        grouping.group = REDUCTION_LANES;
+    else if (bytes * (BLOCK_THREADS / WARP_THREADS) <= emitter->ir->target->gpu->shared - 1024)
+        grouping.group = WARP_THREADS;
+    return grouping;
+}
+
+int emit_kernel_threads(const struct emitter *emitter, const struct kernel *kernel) {
+    return kernel->statements[0]->shared_count ? grouping_of(emitter, kernel).threads
+                                               : BLOCK_THREADS;
 }
 
 /* A slice for each group of threads, by the name that it has in expressions; of sixteen each has
  * its own part. */
-static void declare_slices(struct emitter *emitter, const struct kernel *kernel) {
-    const int groups = BLOCK_THREADS / emitter->group;
+static void declare_slices(struct emitter *emitter, const struct kernel *kernel, int groups) {
     for (int i = 0; i < kernel->statement_count; i++) {
         const struct buffer *buffer = kernel->statements[i]->output;
         if (!declares(kernel, i))
@@ -184,13 +206,34 @@ static void declare_slices(struct emitter *emitter, const struct kernel *kernel)
     }
 }
 
+/* Opens what a group does for its iteration, whose number among all is `point`. */
+static void open_iteration(struct emitter *emitter, const struct kernel *kernel,
+                           const char *point) {
+    const struct statement *first = kernel->statements[0];
+    emit_open(emitter, "if (%s < %" PRId64 ") {", point, iterations_of(kernel));
+    name_axes(emitter, first->shared_count, first->shared, "g", point);
+}
+
+/* Brings what all threads of the block read, which wait for each other then. */
+static void emit_staging(struct emitter *emitter, const struct kernel *kernel, const char *point) {
+    emit_copy_staged(emitter, emitter->staged, false);
+    open_iteration(emitter, kernel, point);
+    emit_copy_staged(emitter, emitter->staged, true);
+    emit_close(emitter);
+    emit_wait_for_staged(emitter);
+}
+
 /* The loops that all statements share: a group of threads has an iteration. */
 static void emit_shared_nests(struct emitter *emitter, const struct kernel *kernel) {
     const struct statement *first = kernel->statements[0];
-    const int groups = BLOCK_THREADS / group_of(emitter, kernel);
+    struct grouping grouping = grouping_of(emitter, kernel);
+    const int groups = grouping.threads / grouping.group;
     emitter->value_count = 0;
-    emitter->group = BLOCK_THREADS / groups;
-    declare_slices(emitter, kernel);
+    emitter->group = grouping.group;
+    emitter->staged = grouping.stages ? &grouping.staged : NULL;
+    declare_slices(emitter, kernel, groups);
+    if (emitter->staged)
+        emit_declare_staged(emitter, emitter->staged);
     if (groups > 1)
         emit_line(emitter, "const int thread0 = threadIdx.x %% %d;", emitter->group);
     else
@@ -203,8 +246,9 @@ static void emit_shared_nests(struct emitter *emitter, const struct kernel *kern
                   emitter->group);
     else
         emit_line(emitter, "const long %s = blockIdx.x;", point);
-    emit_open(emitter, "if (%s < %" PRId64 ") {", point, iterations_of(kernel));
-    name_axes(emitter, first->shared_count, first->shared, "g", point);
+    if (emitter->staged)
+        emit_staging(emitter, kernel, point);
+    open_iteration(emitter, kernel, point);
     for (int i = 0, size; i < kernel->statement_count; i += size) {
         size = nest_size(&kernel->statements[i], kernel->statement_count - i);
         emit_open(emitter, "{");
@@ -216,6 +260,7 @@ static void emit_shared_nests(struct emitter *emitter, const struct kernel *kern
     }
     emit_close(emitter);
     emitter->group = 0;
+    emitter->staged = NULL;
 }
 
 /* ---- Kernels ---- */
@@ -229,18 +274,36 @@ int64_t emit_kernel_blocks(struct emitter *emitter, const struct kernel *kernel)
     const int nests = nest_count(kernel);
     if (kernel->in_turn)
         return 1;
-    if (kernel->statements[0]->shared_count)
-        return blocks_for(iterations_of(kernel), group_of(emitter, kernel));
+    if (kernel->statements[0]->shared_count) {
+        const struct grouping grouping = grouping_of(emitter, kernel);
+        const int groups = grouping.threads / grouping.group;
+        return (iterations_of(kernel) + groups - 1) / groups;
+    }
     for (int i = 0; i < kernel->statement_count;
          i += nest_size(&kernel->statements[i], kernel->statement_count - i))
         blocks += nest_blocks(emitter, &kernel->statements[i], nests);
     return blocks;
 }
 
+enum { FEW_BYTES = 1 << 14 }; /* of weights, that one block reads */
+
+/* Has weights brought near that are read later: nothing else does while one block waits. */
+static void emit_fetch_ahead(struct emitter *emitter, const struct kernel *kernel) {
+    for (int i = 0; i < kernel->buffer_count; i++) {
+        const struct buffer *buffer = kernel->buffers[i].buffer;
+        const int64_t bytes = buffer->elements * dtype_bytes(buffer->dtype);
+        if (buffer->kind != BUFFER_CONSTANT || bytes > FEW_BYTES)
+            continue;
+        sections_want(&emitter->sections, "fetch_ahead");
+        emit_line(emitter, "fetch_ahead(%s, %" PRId64 ");", buffer->name, bytes);
+    }
+}
+
 /* One after another, by one block. What one nest stores others read: were it `restrict`, compilers
  * would load it before the barrier. */
 static void emit_nests_in_turn(struct emitter *emitter, const struct kernel *kernel) {
     const bool entry = emitter->is_entry;
+    emit_fetch_ahead(emitter, kernel);
     emitter->is_entry = false; /* so that threads wait for each other */
     for (int i = 0, size; i < kernel->statement_count; i += size) {
         size = nest_size(&kernel->statements[i], kernel->statement_count - i);
@@ -280,6 +343,11 @@ void emit_thread_kernel(struct emitter *emitter, const struct kernel *kernel) {
         emitter->block_threads = tile.threads;
         emitter->least_blocks = tile.least_blocks;
         emitter->waits_later = tile.before;
+    } else if (kernel->statements[0]->shared_count) {
+        const struct grouping grouping = grouping_of(emitter, kernel);
+        const bool registers = grouping.group == REDUCTION_LANES && !grouping.stages;
+        emitter->block_threads = grouping.threads;
+        emitter->least_blocks = registers ? ROW_BLOCKS : 0;
     }
     emitter->changes_operands |= kernel->in_turn;
     emit_signature(emitter, "", kernel->name, kernel->buffer_count, kernel->buffers, ") {");

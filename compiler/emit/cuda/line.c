@@ -6,7 +6,7 @@ enum {
     MOST_ROWS = 4,
     LEAST_COLUMNS = 8,    /* of it, that one line of memory has */
     MOST_SUMS = 1 << 17,  /* with more a thread does better to have several */
-    BLOCKS_AT_ONCE = 2,   /* that a multiprocessor begins with */
+    BLOCKS_AT_ONCE = 1,   /* that a multiprocessor begins with */
     SHARED_BYTES = 45056, /* of stages */
     LEAST_STAGES = 4,
     MOST_STAGES = 8,

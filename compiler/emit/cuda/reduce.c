@@ -11,6 +11,8 @@
 enum {
     FEWEST_REDUCED = 32,    /* elements, for which several threads are worth it */
     MANY_RESULTS = 1 << 15, /* for as many there are threads enough */
+    STEPS_AT_ONCE = 16,     /* of a lane, whose loads are under way together; */
+    ALONE_AT_ONCE = 64,     /* where no other threads do anything meanwhile */
 };
 
 static int64_t reduced_elements(const struct expression *e) {
@@ -85,18 +87,41 @@ static void name_reduced(struct emitter *emitter, const struct expression *e, in
     }
 }
 
+/* How many steps a lane takes at once: where a block has one result at a time, the other threads
+ * wait for it. */
+static int steps_at_once(const struct emitter *emitter) {
+    const bool alone = emitter->group == BLOCK_THREADS || !emitter->is_entry;
+    return alone ? ALONE_AT_ONCE : STEPS_AT_ONCE;
+}
+
+/* Whether some lanes have an element less than others, but few: they check their last step. */
+static bool checks_last(const struct emitter *emitter, const struct expression *e) {
+    const int64_t inner = reduced_elements(e);
+    return inner % REDUCTION_LANES && inner / REDUCTION_LANES < steps_at_once(emitter);
+}
+
 /* Opens the loop over the elements of the lane at hand; gives the name of the position. What is
  * reduced within an element one thread does. */
 static const char *open_elements(struct emitter *emitter, const struct expression *e) {
     const char *position = emit_local_name(emitter, "p");
     const int64_t inner = reduced_elements(e);
-    if (emitter->group == REDUCTION_LANES || inner % REDUCTION_LANES == 0)
-        emit_open_dealt(emitter, position, inner, emitter->lane);
+    const bool checks = checks_last(emitter, e);
+    if (inner % REDUCTION_LANES == 0 || checks)
+        emit_open_dealt(emitter, position, inner, emitter->lane, steps_at_once(emitter));
     else
         emit_open(emitter, "for (long %s = %s; %s < %" PRId64 "; %s += %d) {", position,
                   emitter->lane, position, inner, position, REDUCTION_LANES);
+    if (checks)
+        emit_open(emitter, "if (%s < %" PRId64 ") {", position, inner);
     name_reduced(emitter, e, inner, position);
+    emit_name_staged(emitter, e->sources[0], e->axes[0], position);
     return position;
+}
+
+static void close_elements(struct emitter *emitter, const struct expression *e) {
+    if (checks_last(emitter, e))
+        emit_close(emitter);
+    emit_close(emitter);
 }
 
 /* The element that the lane takes next, which it computes by itself. */
@@ -114,7 +139,7 @@ static const char *reduce_in_lanes(struct emitter *emitter, const struct express
               emit_constant(emitter, e->dtype, identity_bits(e->op, e->dtype)));
     open_elements(emitter, e);
     emit_accumulate(emitter, e, own, element_of(emitter, e));
-    emit_close(emitter);
+    close_elements(emitter, e);
     emit_open(emitter, "for (int %s = %d; %s > 0; %s /= 2) {", step, REDUCTION_LANES / 2, step,
               step);
     emit_accumulate(emitter, e, own, other_lane(emitter, own, step));
@@ -151,7 +176,7 @@ static const char *find_in_lanes(struct emitter *emitter, const struct expressio
     emit_line(emitter, "%s = %s;", best, value);
     emit_line(emitter, "%s = (int32_t)%s;", where, position);
     emit_close(emitter);
-    emit_close(emitter);
+    close_elements(emitter, e);
     emit_open(emitter, "for (int %s = %d; %s > 0; %s /= 2) {", step, REDUCTION_LANES / 2, step,
               step);
     const char *other = emit_local_name(emitter, "v"), *there = emit_local_name(emitter, "where");

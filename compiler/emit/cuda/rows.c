@@ -1,14 +1,14 @@
 /* Chains whose iterations are rows, as a softmax: where a row is short, sixteen threads have it,
  * the lanes of its reductions. Every sixteenth element is a thread's own in each statement, so that
- * it stays in registers from one to the next, and only the lanes' trees go between threads. */
+ * it stays in registers from one to the next, and only the lanes' trees go between threads. Rows
+ * that nothing is kept of are read from shared memory instead (staged.c). */
 #include "compiler/emit/cuda/cuda.h"
 
 #include <inttypes.h>
 
 enum {
-    STEPS_AT_ONCE = 16,    /* of a loop, whose loads are under way together */
-    MOST_STEPS = 64,       /* elements of a row that a thread has of its own */
-    MOST_ROW_BYTES = 5120, /* of a row's slices, that sixteen threads have registers for */
+    STAGED_AT_ONCE = 8, /* elements, whose loads do not take long */
+    MOST_STEPS = 64,    /* elements of a row that a thread has of its own */
 };
 
 /* ---- Whether it can be ---- */
@@ -72,27 +72,27 @@ static bool statement_fits(const struct emitter *emitter, const struct kernel *k
                           is_own(&check, statement->output, statement->address));
 }
 
-bool emit_rows_fit(const struct emitter *emitter, const struct kernel *kernel,
-                   int64_t slice_bytes) {
-    bool keeps = false; /* if nothing is kept, rows that all threads of a warp read are faster */
+bool emit_rows_fit(const struct emitter *emitter, const struct kernel *kernel, bool *keeps) {
+    *keeps = false;
     for (int i = 0; i < kernel->statement_count; i++) {
         const struct statement *statement = kernel->statements[i];
         if (!statement_fits(emitter, kernel, statement))
             return false;
-        keeps |= statement->output->kind == BUFFER_LOCAL && statement->output->elements > 1;
+        *keeps |= statement->output->kind == BUFFER_LOCAL && statement->output->elements > 1;
     }
-    return keeps && slice_bytes <= MOST_ROW_BYTES;
+    return true;
 }
 
 /* ---- What a thread does ---- */
 
-void emit_open_dealt(struct emitter *emitter, const char *name, int64_t count, const char *lane) {
+void emit_open_dealt(struct emitter *emitter, const char *name, int64_t count, const char *lane,
+                     int at_once) {
     const char *step = emit_local_name(emitter, "step");
-    const int64_t steps = count / REDUCTION_LANES;
-    if (emitter->group == REDUCTION_LANES)
+    const int64_t steps = (count + REDUCTION_LANES - 1) / REDUCTION_LANES;
+    if (emitter->group == REDUCTION_LANES && !emitter->staged)
         emit_line(emitter, "#pragma unroll");
     else
-        emit_line(emitter, "#pragma unroll %d", STEPS_AT_ONCE);
+        emit_line(emitter, "#pragma unroll %d", at_once);
     emit_open(emitter, "for (int %s = 0; %s < %" PRId64 "; %s++) {", step, step, steps, step);
     emit_line(emitter, "const long %s = %dL * %s + %s;", name, REDUCTION_LANES, step, lane);
 }
@@ -102,8 +102,10 @@ void emit_row_nest(struct emitter *emitter, struct statement *const *nest, int s
     const bool loops = nest[0]->loop_count > 0;
     emit_begin_statements(emitter, nest, size);
     if (loops) {
-        emit_open_dealt(emitter, "i0", nest[0]->loops[0]->extent, "thread0");
+        emit_open_dealt(emitter, "i0", nest[0]->loops[0]->extent, "thread0", STAGED_AT_ONCE);
         emit_name_axis(emitter, nest[0]->loops[0], "i0");
+        for (int i = 0; i < size; i++)
+            emit_name_staged(emitter, nest[i]->value, nest[0]->loops[0], "i0");
     }
     emitter->lane = loops ? NULL : "thread0";
     emitter->lanes_mask = "lanes0";
