@@ -34,6 +34,9 @@ for file in "$work"/cache/eigentensor/*.cubins; do
 done
 [ "$(digest_of --mode cuda --keep)" = "$wanted" ] || wrong 'what was kept is taken though changed'
 
+# For a GPU the graph stays as it is.
+[ "$(digest_of --mode cuda --fast)" = "$wanted" ] || wrong 'another graph'
+
 # A program that has its kernels inside needs no compiler to run.
 cd "$work" || exit 1
 expect 0 "$build/eigentensor" run "$top/models/mnist/mnist.json" "$top/$picture" -m eager \
