@@ -3,6 +3,8 @@
 #ifndef ET_TEMPLATES_CHAIN_H
 #define ET_TEMPLATES_CHAIN_H
 
+#include "templates/tile.h"
+
 //: section row_step
 // A step of a chain, which takes a block of elements through registers. Its operand is
 // operands[from] in one of these forms, with rows so many elements apart. REVERSED: the operand
@@ -110,6 +112,15 @@ struct row_phase {
     const struct row_step *steps;
     const void *const *operands;
     void *const *results;
+};
+
+//: section row_tiles needs row_step tile_steps
+// Tiles of one shape, one behind another: how many, the rows of each, and how far on in the stream
+// the next one begins.
+struct row_tiles {
+    tile_function *tile;
+    const struct tile_walk *walk;
+    long count, rows, step;
 };
 
 //: end

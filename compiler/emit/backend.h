@@ -14,6 +14,7 @@ struct launch;
 struct statement;
 struct store;
 struct text;
+struct tile_line;
 struct wanted_tile;
 
 struct emit_backend {
@@ -47,6 +48,10 @@ struct emit_backend {
     /* What is stored of a tile's sums. */
     void (*epilogue)(struct emitter *emitter, const struct store *store,
                      const struct epilogue *epilogue);
+    /* The same, with the sums themselves: of all tiles along a line, where the backend gathers
+     * sums. If it has no way of its own for that: false, and nothing is printed. May be NULL. */
+    bool (*line)(struct emitter *emitter, const struct store *store,
+                 const struct epilogue *epilogue, const struct tile_line *line);
     /* All elements of a buffer into an output, as they leave the graph: with one NaN. */
     void (*copy_out)(struct emitter *emitter, const struct buffer *from, const struct buffer *to);
     /* A reduction within an expression; gives the name of the result. */

@@ -57,6 +57,19 @@ struct epilogue {
     const char *before; /* a line before each of the loops; NULL: none */
 };
 
+/* Tiles one behind another along a line, first those of whole blocks, and where they begin to read,
+ * as C text. */
+struct tile_line {
+    const char *stream, *panel;
+    const char *columns; /* declares how many columns there are; NULL: their number is known */
+    int kind_count;
+    struct tiles_of_line {
+        const char *tile, *walk;
+        int64_t count, rows;
+        int64_t step; /* in the stream, from one to the next */
+    } kinds[2];
+};
+
 struct emitter {
     const struct emit_backend *backend;
     struct ir *ir;

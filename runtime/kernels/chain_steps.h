@@ -187,6 +187,7 @@ static const struct chain_steps OF_BLOCK(steps) = {{
  * takes one, v. */
 #define CHAIN_EACH_BLOCK(chain, ...)                                                               \
     const long apart = (chain)->taken_row;                                                         \
+    const long taken_from = (chain)->taken_from;                                                   \
     const float *const taken = (chain)->taken;                                                     \
     const long row_end = span->row_end, column_end = span->column_end;                             \
     for (long row = span->row; row < row_end; row += rows)                                         \
@@ -195,7 +196,7 @@ static const struct chain_steps OF_BLOCK(steps) = {{
             (chain)->row = row;                                                                    \
             (chain)->column = column;                                                              \
             if (taken) {                                                                           \
-                const float *const from = taken + row * apart + column;                            \
+                const float *const from = taken + (row - taken_from) * apart + column;             \
                 EACH v[i] = CHAIN_LOAD(from + (i / across * apart + i % across * CHAIN_LANES));    \
             }                                                                                      \
             __VA_ARGS__                                                                            \

@@ -147,7 +147,7 @@ struct chain {
     bool only_reduces;                                /* what lies in memory, by one such step */
     const struct row_step *first; /* behind what blocks begin with: elements of memory, or NULL */
     const float *taken;
-    long taken_row;
+    long taken_row, taken_from; /* from one row to the next; the row that is first there */
     struct chain_room *room;
     int joined;       /* CHAIN_OF all its steps */
     long row, column; /* of the block at hand */
@@ -387,6 +387,7 @@ static inline void prepare_chain(struct chain *chain, long columns, const struct
     chain->joined = CHAIN_OF(chain->first->op);
     chain->taken = takes ? chain->operands[first->from] : NULL;
     chain->taken_row = first->form == FORM_BLOCK ? first->row : 0;
+    chain->taken_from = 0;
 }
 
 static void begin_chain_lanes(struct chain *chain, long rows) {
@@ -479,16 +480,19 @@ static bool is_wide(long rows, long columns) {
 }
 
 /* Else as many at a time as there are blocks for. */
-static inline void run_chain(struct chain *chain, long end) {
-    const long vectors = chain->columns / CHAIN_LANES;
-    const bool wide = is_wide(end, chain->columns);
-    const long across = wide ? CHAIN_VECTORS : vectors > 1 ? 2 : 1;
-    long rows = wide ? 1 : vectors == 1 && !chain->width ? CHAIN_VECTORS : CHAIN_VECTORS / 2;
+static long rows_at_once(const struct chain *chain) {
+    return chain->columns == CHAIN_LANES ? CHAIN_VECTORS : CHAIN_VECTORS / 2;
+}
+
+static inline void run_chain(struct chain *chain, long begin, long end) {
+    const bool wide = is_wide(end - begin, chain->columns);
+    const long across = wide ? CHAIN_VECTORS : chain->columns / CHAIN_LANES > 1 ? 2 : 1;
+    long rows = wide ? 1 : rows_at_once(chain);
     if (chain->only_reduces) {
-        reduce_rows(chain, 0, end);
+        reduce_rows(chain, begin, end);
         return;
     }
-    for (long row = 0, taken; row < end; row += taken) {
+    for (long row = begin, taken; row < end; row += taken) {
         while (rows > end - row)
             rows /= 2;
         taken = chain->reduction_count > 0 ? rows : (end - row) & -rows; /* lanes of one block */
@@ -503,10 +507,46 @@ static inline void run_chain(struct chain *chain, long end) {
         struct chain chain;                                                                        \
         chain.room = &room;                                                                        \
         prepare_chain(&chain, columns, steps, count, operands, results, reduces);                  \
-        run_chain(&chain, rows);                                                                   \
+        run_chain(&chain, 0, rows);                                                                \
     }
 CHAIN_CALLED(row_chain_, false)
 CHAIN_CALLED(row_reducing_chain_, true)
+
+/* ---- Tiles ---- */
+
+/* The sums of so many rows that no block is smaller than it must be, if there is room for them. */
+enum { TILED_SUMS = 2048 };
+static inline bool are_enough(const struct chain *chain, const struct row_tiles *tiles,
+                              long waiting) {
+    return waiting % rows_at_once(chain) == 0 ||
+           (waiting + tiles->rows) * tiles->walk->sums > TILED_SUMS;
+}
+
+void OF_SET(row_tiled_chain_, )(long columns, long count, const struct row_step *steps,
+                                const void *const *operands, void *const *results, long kinds,
+                                const struct row_tiles *tiles, const float *stream,
+                                const float *panel) {
+    _Alignas(64) float sums[TILED_SUMS];
+    struct chain_room room;
+    struct chain chain;
+    long waiting = 0;
+    chain.room = &room;
+    prepare_chain(&chain, columns, steps, count, operands, results, false);
+    chain.taken = sums;
+    for (const struct row_tiles *end = tiles + kinds; tiles < end; tiles++) {
+        for (long left = tiles->count; left > 0; left--, stream += tiles->step) {
+            tiles->tile(sums + waiting * tiles->walk->sums, stream, panel, tiles->walk, 0, NULL);
+            waiting += tiles->rows;
+            if (!are_enough(&chain, tiles, waiting) && (left > 1 || tiles + 1 < end))
+                continue;
+            run_chain(&chain, chain.taken_from, chain.taken_from + waiting);
+            chain.taken_from += waiting;
+            waiting = 0;
+        }
+    }
+}
+
+/* ---- Phases ---- */
 
 static void run_phase(struct chain *chain, long row) {
     if (chain->only_reduces)

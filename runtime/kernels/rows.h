@@ -37,6 +37,13 @@
  * Several chains, at most 32, that may reduce: each row goes through all of them before the next
  * row begins.
  *
+ *   row_tiled_chain(columns, long count, steps, operands, results, long kinds,
+ *                   const struct row_tiles *tiles, const float *stream, const float *panel)
+ *
+ * A chain that begins with TAKE of what tiles sum up, a block whose place is not asked for, over as
+ * many rows as `kinds` kinds of tiles have, one behind another. Some tiles at a time go through it,
+ * so that what it stores is on its way to memory while the next ones are summed up.
+ *
  * BY POSITION
  *
  *   row_T_fill  (.., result, const T *value)                           all elements are *value

@@ -290,6 +290,7 @@ BLOCK_WHERE(bytes_8)
 #define row_chain OF_SET(row_chain_, ) /* of chains_body.h */
 #define row_reducing_chain OF_SET(row_reducing_chain_, )
 #define row_phases OF_SET(row_phases_, )
+#define row_tiled_chain OF_SET(row_tiled_chain_, )
 #define DEFINE_CHAIN(name, ...) row_function name;
 #define ROW(kind, name, op, dtype, ...) DEFINE_##kind(name, __VA_ARGS__)
 #include "runtime/kernels/rows.def"

@@ -153,7 +153,25 @@ struct tile_walk {
     ptrdiff_t sums, ahead, again, again_stream, again_panel;
 };
 
+// Of the contracted axes: the steps to take, from the first to before the end.
+struct tile_steps {
+    ptrdiff_t first[3], end[3];
+};
+typedef void tile_function(float *restrict acc, const float *stream, const float *panel,
+                           const struct tile_walk *walk, int resume, const float *ahead);
 
+// Tiles of one shape, one behind another: how many, the rows of each, and how far on in the stream
+// the next one begins.
+struct row_tiles {
+    tile_function *tile;
+    const struct tile_walk *walk;
+    long count, rows, step;
+};
+
+
+void row_tiled_chain(long columns, long count, const struct row_step *steps,
+        const void *const *operands, void *const *results, long kinds,
+        const struct row_tiles *tiles, const float *stream, const float *panel);
 void row_chain(long rows, long columns, long count, const struct row_step *steps,
         const void *const *operands, void *const *results);
 void tile_1x48(float *restrict sums, const float *stream, const float *panel,
@@ -206,23 +224,15 @@ static void k01_contract_relu(const float *restrict x, const float *restrict wei
         .extent = {1, 1, 64}, .stream = {0, 0, 1},
         .panel = {0, 0, 48}, .sums = 48};
     {
-        ALIGNED_ARRAY(float, sums, 16 * 48);
-        for (long i0 = 0; i0 < 12; i0 += 6) {
-            tile_6x48(sums + 48 * i0, x + 64 * i0, weight_packed, &walk, 0, 0);
-        }
-        {
-            tile_4x48(sums + 48 * 12, x + 64 * 12, weight_packed, &walk_2, 0, 0);
-        }
-        {
-            const float constant0 = 0.0f;
-            static const struct row_step steps1[] = {
-                {STEP_TAKE, FORM_BLOCK, 0, 48}, {STEP_ADD, FORM_COLUMNS, 1},
-                {STEP_GREATER_OF_REVERSED, FORM_SAME, 2},
-                {STEP_PUT_CANONICAL, FORM_BLOCK, 0, 48}};
-            const void *const operands1[] = {sums, bias, &constant0};
-            void *const results1[] = {y};
-            row_chain(16, 48, 4, steps1, operands1, results1);
-        }
+        const float constant0 = 0.0f;
+        static const struct row_step steps1[] = {
+            {STEP_TAKE, FORM_BLOCK, 0, 48}, {STEP_ADD, FORM_COLUMNS, 1},
+            {STEP_GREATER_OF_REVERSED, FORM_SAME, 2}, {STEP_PUT_CANONICAL, FORM_BLOCK, 0, 48}};
+        const void *const operands1[] = {0, bias, &constant0};
+        void *const results1[] = {y};
+        static const struct row_tiles tiles1[] = {
+            {tile_6x48, &walk, 2, 6, 384}, {tile_4x48, &walk_2, 1, 4, 256}};
+        row_tiled_chain(48, 4, steps1, operands1, results1, 2, tiles1, x, weight_packed);
     }
 }
 

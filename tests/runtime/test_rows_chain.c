@@ -13,6 +13,10 @@ typedef void chain_function(long rows, long columns, long count, const struct ro
 
 typedef void phases_function(long rows, long count, const struct row_phase *phases);
 
+typedef void tiled_function(long columns, long count, const struct row_step *steps,
+                            const void *const *operands, void *const *results, long kinds,
+                            const struct row_tiles *tiles, const float *stream, const float *panel);
+
 enum {
     ROOM = 1 << 14,
     OPERANDS = 5,
@@ -496,6 +500,11 @@ static bool is_softmax(long columns, const float *x, const float *y) {
     return true;
 }
 
+static void fill_with_numbers(float *to, long count) {
+    for (long i = 0; i < count; i++)
+        to[i] = (float)(random_below(2000) - 1000) * 0.01f;
+}
+
 /* A softmax: what a phase reduces and puts, the next one takes. */
 Test(rows_chain, phases, .timeout = 60) {
     enum { ROWS = 5, MOST = 700 };
@@ -517,8 +526,7 @@ Test(rows_chain, phases, .timeout = 60) {
          {.op = STEP_PUT, .form = FORM_BLOCK, .row = MOST}}};
     const void *const operands[][2] = {{x}, {x, &most}, {&sum}, {e, &scale}};
     void *const results[][2] = {{&most}, {e, &sum}, {&scale}, {y}};
-    for (int i = 0; i < ROWS * MOST; i++)
-        x[i] = (float)(random_below(2000) - 1000) * 0.01f;
+    fill_with_numbers(x, ROWS * MOST);
     for (long columns = 1; columns <= MOST; columns += 1 + columns / 7) {
         struct row_phase phases[4];
         static const long counts[] = {2, 5, 3, 3};
@@ -534,6 +542,48 @@ Test(rows_chain, phases, .timeout = 60) {
             for (long r = 0; r < ROWS; r++)
                 cr_assert(is_softmax(columns, x + r * MOST, y + r * MOST), "%s, %ld columns",
                           targets[target].name, columns);
+        }
+    }
+}
+
+/* A line of tiles, whose sums go through a chain: the rows of a matrix product, with what it is
+ * added to. */
+Test(rows_chain, tiled, .timeout = 60) {
+    enum { STEPS = 3, WIDTH = 32, MOST_TILES = 9, ROWS = 5 * MOST_TILES + 3 };
+    static float stream[ROWS * STEPS], panel[STEPS * WIDTH], added[ROWS * WIDTH], y[ROWS * WIDTH];
+    static const struct tile_walk walk = {.rows = {0, STEPS, 2 * STEPS, 3 * STEPS, 4 * STEPS},
+                                          .extent = {1, 1, STEPS},
+                                          .stream = {0, 0, 1},
+                                          .panel = {0, 0, WIDTH},
+                                          .sums = WIDTH};
+    static const struct row_step steps[] = {
+        {.op = STEP_TAKE, .form = FORM_BLOCK, .row = WIDTH},
+        {.op = STEP_ADD, .form = FORM_BLOCK, .from = 1, .row = WIDTH},
+        {.op = STEP_PUT, .form = FORM_BLOCK, .row = WIDTH}};
+    const void *const operands[] = {NULL, added};
+    void *const results[] = {y};
+    fill_with_numbers(stream, ROWS * STEPS);
+    fill_with_numbers(panel, STEPS * WIDTH);
+    fill_with_numbers(added, ROWS * WIDTH);
+    for (int trial = 0; trial < 200; trial++) {
+        const struct kernel_set *set = kernels_for(&targets[random_below(TARGET_COUNT)]);
+        const long whole = 1 + random_below(MOST_TILES), kinds = 1 + random_below(2);
+        const long rows = 5 * whole + (kinds > 1 ? 3 : 0), columns = 1 + random_below(WIDTH);
+        if (!cpu_runs(set->target))
+            continue;
+        const struct row_tiles tiles[] = {
+            {set->tiles[TILE_OF_tile_5x32], &walk, whole, 5, 5 * STEPS},
+            {set->tiles[TILE_OF_tile_3x32], &walk, 1, 3, 0}};
+        memset(y, 0, sizeof y);
+        ((tiled_function *)set->rows[ROW_row_tiled_chain])(columns, 3, steps, operands, results,
+                                                           kinds, tiles, stream, panel);
+        for (long i = 0; i < ROWS * WIDTH; i++) {
+            float sum = 0;
+            for (long k = 0; k < STEPS; k++)
+                sum = fmaf(stream[i / WIDTH * STEPS + k], panel[k * WIDTH + i % WIDTH], sum);
+            const bool stored = i / WIDTH < rows && i % WIDTH < columns;
+            cr_assert(y[i] == (stored ? sum + added[i] : 0), "%s: %ld of %ld rows, %ld columns",
+                      set->target->name, i / WIDTH, rows, columns);
         }
     }
 }

@@ -119,18 +119,37 @@ void emit_statement_blocks(struct emitter *emitter, struct statement *const *sta
     }
 }
 
-void emit_epilogue_blocks(struct emitter *emitter, const struct store *store,
-                          const struct epilogue *epilogue) {
-    struct arena *arena = emitter->ir->arena;
+/* The columns, and the innermost axis around them. */
+static struct row_block innermost_block(struct emitter *emitter, const struct epilogue *epilogue) {
     const struct axis *column = epilogue->column;
-    int outer = epilogue->axis_count > 0 ? epilogue->axis_count - 1 : 0;
-    const struct axis *row = epilogue->axis_count > 0 ? epilogue->axes[outer] : NULL;
-    struct row_block block = {.row = row,
+    const int count = epilogue->axis_count;
+    const struct axis *row = count > 0 ? epilogue->axes[count - 1] : NULL;
+    const int64_t rows = row ? row->extent : 1;
+    return (struct row_block){.row = row,
                               .column = column,
-                              .row_count = row ? arena_format(arena, "%" PRId64, row->extent) : "1",
+                              .row_count = arena_format(emitter->ir->arena, "%" PRId64, rows),
                               .column_count = epilogue->columns,
                               .column_limit = column->extent,
-                              .elements = (row ? row->extent : 1) * column->extent};
+                              .elements = rows * column->extent};
+}
+
+bool emit_line_blocks(struct emitter *emitter, const struct store *store,
+                      const struct epilogue *epilogue, const struct tile_line *line) {
+    struct row_block block = innermost_block(emitter, epilogue);
+    struct row_emitter rows = {.emitter = emitter, .block = &block};
+    struct chain_result result = {.value = store->value,
+                                  .place = rows_target(&rows, store),
+                                  .canonical = rows_are_canonical(store)};
+    if (!emit_rows_possible(emitter, store, &block) || result.place.step != 1)
+        return false;
+    struct row_chain *chain = chain_plan(&rows, 1, &result);
+    return chain && chain_print_tiled(chain, line);
+}
+
+void emit_epilogue_blocks(struct emitter *emitter, const struct store *store,
+                          const struct epilogue *epilogue) {
+    int outer = epilogue->axis_count > 0 ? epilogue->axis_count - 1 : 0;
+    struct row_block block = innermost_block(emitter, epilogue);
     if (!emit_rows_possible(emitter, store, &block)) {
         emit_epilogue_loops(emitter, store, epilogue);
         return;

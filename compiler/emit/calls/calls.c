@@ -66,6 +66,7 @@ const struct emit_backend emit_calls = {
     .whole_kernel = emit_kernel_in_phases,
     .statements = emit_statement_blocks,
     .epilogue = emit_epilogue_blocks,
+    .line = emit_line_blocks,
     .copy_out = copy_row,
     .reduction = emit_reduction,
 };

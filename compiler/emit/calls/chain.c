@@ -88,6 +88,7 @@ struct row_chain {
     int step_count, step_capacity;
     struct chain_step *steps;
     bool taken[CHAIN_SLOTS + 1];
+    struct row_link *tiled; /* what tiles give; NULL: nothing */
     bool too_large;
 };
 
@@ -240,6 +241,8 @@ static void place_operands(struct row_chain *chain) {
     for (int i = 0; i < chain->count; i++)
         if (is_read(chain, &chain->links[i]))
             chain->links[i].place = rows_operand(chain->rows, chain->links[i].e);
+    if (chain->tiled)
+        chain->tiled->place.pointer = "0";
 }
 
 /* A list that goes on: no line is longer than allowed. */
@@ -406,6 +409,60 @@ void chain_print(struct row_chain *chain) {
               arena_format(chain->rows->emitter->ir->arena,
                            "%s, %d, steps%d, operands%d, results%d", size_text(chain),
                            chain->step_count, number, number, number));
+}
+
+/* What is taken of tiles' sums by the first step, which no other step and no other value does: NULL
+ * where it is something else. */
+static struct row_link *find_tiled(const struct row_chain *chain) {
+    const struct chain_step *first = &chain->steps[0];
+    struct row_link *sums = first->link;
+    bool plain = true;
+    if (!sums || strcmp(first->name, "STEP_TAKE") != 0 || chain->step_count < 2 ||
+        sums->e->kind != EXPRESSION_LOAD || sums->e->buffer->kind != BUFFER_LOCAL ||
+        index_coefficient(sums->e->index, chain->rows->block->column, &plain) != 1)
+        return NULL;
+    for (int i = 1; i < chain->step_count; i++)
+        if (chain->steps[i].link == sums)
+            return NULL;
+    for (int i = 0; i < chain->count; i++)
+        if (&chain->links[i] != sums && chain->links[i].e->kind == EXPRESSION_LOAD &&
+            chain->links[i].e->buffer == sums->e->buffer)
+            return NULL;
+    return sums;
+}
+
+bool chain_print_tiled(struct row_chain *chain, const struct tile_line *line) {
+    struct emitter *emitter = chain->rows->emitter;
+    chain->tiled = find_tiled(chain);
+    if (!chain->tiled)
+        return false;
+    emit_open(emitter, "{");
+    if (line->columns)
+        emit_line(emitter, "%s", line->columns);
+    const int number = chain_arrays(chain);
+    const char *list = "";
+    for (int i = 0; i < line->kind_count; i++) {
+        const struct tiles_of_line *kind = &line->kinds[i];
+        list = and_item(emitter, list,
+                        arena_format(emitter->ir->arena,
+                                     "{%s, &%s, %" PRId64 ", %" PRId64 ", %" PRId64 "}", kind->tile,
+                                     kind->walk, kind->count, kind->rows, kind->step));
+    }
+    print_array(
+        emitter,
+        arena_format(emitter->ir->arena, "static const struct row_tiles tiles%d[] = {", number),
+        list);
+    sections_want(&emitter->sections, "row_tiles");
+    rows_call(chain->rows, "row_tiled_chain",
+              "long columns, long count, const struct row_step *steps,\n"
+              "        const void *const *operands, void *const *results, long kinds,\n"
+              "        const struct row_tiles *tiles, const float *stream, const float *panel",
+              arena_format(emitter->ir->arena,
+                           "%s, %d, steps%d, operands%d, results%d, %d, tiles%d, %s, %s",
+                           chain->rows->block->column_count, chain->step_count, number, number,
+                           number, line->kind_count, number, line->stream, line->panel));
+    emit_close(emitter);
+    return true;
 }
 
 static void add_result_step(struct row_chain *chain, const char *name,

@@ -68,6 +68,8 @@ void emit_aligned_array(struct emitter *emitter, const char *type, const char *n
 void emit_statement_blocks(struct emitter *emitter, struct statement *const *statements, int count);
 void emit_epilogue_blocks(struct emitter *emitter, const struct store *store,
                           const struct epilogue *epilogue);
+bool emit_line_blocks(struct emitter *emitter, const struct store *store,
+                      const struct epilogue *epilogue, const struct tile_line *line);
 
 /* ---- rows.c: elementwise work ---- */
 
@@ -145,6 +147,9 @@ void chain_fetch(struct row_chain *chain);
 int chain_arrays(struct row_chain *chain);
 /* All of it, in a call. */
 void chain_print(struct row_chain *chain);
+/* The same of sums that tiles give along a line, if all it takes of them is the block that it
+ * begins with. False: nothing is printed. */
+bool chain_print_tiled(struct row_chain *chain, const struct tile_line *line);
 
 /* ---- phases.c: kernels whose rows go through several chains ---- */
 
