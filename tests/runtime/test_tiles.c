@@ -113,6 +113,10 @@ static void check_tile(int tile, const struct target *target, long rare) {
         walk.again = random_below(3);
         walk.again_stream = random_below(129) - 64;
         walk.again_panel = random_below(129) - 64;
+        if (random_below(4) == 0) { /* lane by lane, there is a form of its own for these */
+            memcpy(walk.extent, (ptrdiff_t[]){1, 3, 3}, sizeof walk.extent);
+            walk.again = 0;
+        }
         int resume = (int)random_below(2);
         long count = tiles[tile].rows * walk.sums, offset = GUARD + random_below(4);
         fill(found, MAX_OUT + 2 * GUARD, rare);
