@@ -78,11 +78,11 @@ TILE_INLINE tile_nine(int rows, int columns, float *restrict acc, const float *s
 #define TILE(name, lanes, rows, columns)                                                           \
     static void f16_##name(float *restrict acc, const float *stream, const uint16_t *panel,        \
                            const struct tile_walk *walk, int resume, const uint16_t *ahead) {      \
-        tile_16(TILE_F16, rows, columns, name, acc, stream, panel, walk, resume, ahead);           \
+        tile_16(TILE_F16, lanes, rows, columns, name, acc, stream, panel, walk, resume, ahead);    \
     }                                                                                              \
     static void bf16_##name(float *restrict acc, const float *stream, const uint16_t *panel,       \
                             const struct tile_walk *walk, int resume, const uint16_t *ahead) {     \
-        tile_16(TILE_BF16, rows, columns, name, acc, stream, panel, walk, resume, ahead);          \
+        tile_16(TILE_BF16, lanes, rows, columns, name, acc, stream, panel, walk, resume, ahead);   \
     }                                                                                              \
     static void coded_##name(float *restrict acc, const float *stream, const uint8_t *panel,       \
                              const struct coded_walk *walk, int resume, const uint8_t *ahead) {    \

@@ -441,6 +441,9 @@ struct tile_walk {
     } while (0)
 // How many steps ahead the panel is fetched: caches by themselves look less far.
 enum { TILE_AHEAD = 64 };
+// Of a step of a panel that one row of sums goes through, as fast as memory allows: one line, into
+// the second cache. It starts its neighbours; all lines, or the first cache, take longer.
+#define TILE_FETCH_STEP(from) __builtin_prefetch(from, 0, 2)
 enum { TILE_LINE = 16 }; // elements of a line of memory
 // Between a tile and what is done with its sums, registers keep nothing. Compilers would load what
 // that needs, operands and constants, once before the loop over tiles, and spill sums.
@@ -511,6 +514,8 @@ TILE_INLINE tile_block(int lanes, int first, int height, int width, int last, fl
                     if (height > NEAR)
                         TILE_HIDE_UNKNOWN(walk);
                     vector row[TILE_ACCUMULATORS];
+                    if (!lanes && height == 1)
+                        TILE_FETCH_STEP(y + TILE_AHEAD * walk->panel[2]);
                     TILE_UNROLL
                     for (int v = 0; v < width; v++) {
                         if (!lanes && height > 1)
@@ -630,8 +635,18 @@ static inline float bf16_to_f32(uint16_t x) {
 
 // Neighbours of float16 or bfloat16, held as their bits, as float32, which is exact.
 enum { TILE_F16, TILE_BF16 };
-#if VECTOR_BITS == 256
-static inline vector tile_of_f16(__m128i bits) {
+#if VECTOR_BITS == 512
+static inline vector tile_of_16(int format, const uint16_t *from) {
+    const __m256i bits = _mm256_loadu_si256((const __m256i *)from);
+    if (format == TILE_F16)
+        return _mm512_cvtph_ps(bits);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+}
+#elif VECTOR_BITS == 256
+static inline vector tile_of_16(int format, const uint16_t *from) {
+    const __m128i bits = _mm_loadu_si128((const __m128i *)from);
+    if (format == TILE_BF16)
+        return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
 #if defined __F16C__ || defined VERSION_ENDING
     return _mm256_cvtph_ps(bits);
 #else // as if float32 had its exponents; then 2^112 times that, or infinities and NaN
@@ -646,48 +661,73 @@ static inline vector tile_of_f16(__m128i bits) {
                         _mm256_castsi256_ps(_mm256_or_si256(special, _mm256_slli_epi32(sign, 16))));
 #endif
 }
+#elif VECTOR_BITS == 128 && !defined __riscv_v
+static inline vector tile_of_16(int format, const uint16_t *from) {
+    const uint16x4_t bits = vld1_u16(from);
+    if (format == TILE_F16)
+        return vcvt_f32_f16(vreinterpret_f16_u16(bits));
+    return vreinterpretq_f32_u32(vshll_n_u16(bits, 16));
+}
 #endif
 TILE_INLINE tile_widen(int format, int columns, float *restrict to, const uint16_t *from) {
     int c = 0;
-#if VECTOR_BITS == 512
-    for (; c + 16 <= columns; c += 16) {
-        __m256i bits = _mm256_loadu_si256((const __m256i *)(from + c));
-        if (format == TILE_F16)
-            vector_store(to + c, _mm512_cvtph_ps(bits));
-        else
-            vector_store(to + c,
-                         _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16)));
-    }
-#elif VECTOR_BITS == 256
-    for (; c + 8 <= columns; c += 8) {
-        __m128i bits = _mm_loadu_si128((const __m128i *)(from + c));
-        if (format == TILE_F16)
-            vector_store(to + c, tile_of_f16(bits));
-        else
-            vector_store(to + c,
-                         _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16)));
-    }
-#elif VECTOR_BITS == 128 && !defined __riscv_v
-    for (; c + 4 <= columns; c += 4) {
-        uint16x4_t bits = vld1_u16(from + c);
-        if (format == TILE_F16)
-            vector_store(to + c, vcvt_f32_f16(vreinterpret_f16_u16(bits)));
-        else
-            vector_store(to + c, vreinterpretq_f32_u32(vshll_n_u16(bits, 16)));
-    }
+#if VECTOR_BITS && !defined __riscv_v
+    for (; c + VECTOR_LANES <= columns; c += VECTOR_LANES)
+        vector_store(to + c, tile_of_16(format, from + c));
 #endif
     for (; c < columns; c++)
         to[c] = format == TILE_F16 ? f16_to_f32(from[c]) : bf16_to_f32(from[c]);
 }
-// tile() for panels of float16 and bfloat16, held as their bits, of at most 64 columns. So many
-// rows of the panel are widened at a time; they are in L1 when `part`, the tile of as many rows and
-// columns, multiplies by them. Memory is read while that happens: it is asked for what comes later.
+// tile() for panels of float16 and bfloat16, held as their bits, of at most 64 columns. One row of
+// sums multiplies by them as they are widened. For several, so many rows of the panel are widened
+// at a time; they are in L1 when `part`, the tile of as many rows and columns, multiplies by them.
+// Memory is read while that happens: it is asked for what comes later.
 enum { TILE_WIDENED = 32 };
+#if VECTOR_BITS && !defined __riscv_v
+TILE_INLINE tile_16_row(int format, int lanes, int vectors, float *restrict acc,
+                        const float *stream, const uint16_t *panel, const struct tile_walk *walk,
+                        int resume) {
+    vector sums[64 / VECTOR_LANES];
+    TILE_UNROLL
+    for (int v = 0; v < vectors; v++)
+        sums[v] = resume ? vector_load(acc + v * VECTOR_LANES) : vector_of(0.0f);
+    for (ptrdiff_t i = 0; i < walk->extent[0]; i++)
+        for (ptrdiff_t j = 0; j < walk->extent[1]; j++) {
+            const float *x = stream + i * walk->stream[0] + j * walk->stream[1];
+            const uint16_t *y = panel + i * walk->panel[0] + j * walk->panel[1];
+            TILE_KEEP_LOOP
+            for (ptrdiff_t k = walk->extent[2]; k > 0; k--) {
+                const vector all = vector_of(*x);
+                if (!lanes)
+                    TILE_FETCH_STEP(y + TILE_AHEAD * walk->panel[2]);
+                TILE_UNROLL
+                for (int v = 0; v < vectors; v++) {
+                    const vector element = lanes ? vector_load(x + v * VECTOR_LANES) : all;
+                    sums[v] =
+                        vector_fma(element, tile_of_16(format, y + v * VECTOR_LANES), sums[v]);
+                }
+                x += walk->stream[2];
+                y += walk->panel[2];
+            }
+        }
+    TILE_UNROLL
+    for (int v = 0; v < vectors; v++)
+        vector_store(acc + v * VECTOR_LANES, sums[v]);
+}
+#endif
 typedef void tile_part(float *restrict acc, const float *stream, const float *panel,
                        const struct tile_walk *walk, int resume, const float *ahead);
-TILE_INLINE tile_16(int format, int rows, int columns, tile_part *part, float *restrict acc,
-                    const float *stream, const uint16_t *panel, const struct tile_walk *walk,
-                    int resume, const uint16_t *ahead) {
+TILE_INLINE tile_16(int format, int lanes, int rows, int columns, tile_part *part,
+                    float *restrict acc, const float *stream, const uint16_t *panel,
+                    const struct tile_walk *walk, int resume, const uint16_t *ahead) {
+#if VECTOR_BITS && !defined __riscv_v
+    if (rows == 1 && columns % VECTOR_LANES == 0) {
+        tile_16_row(format, lanes, columns / VECTOR_LANES, acc, stream + walk->rows[0], panel, walk,
+                    resume);
+        return;
+    }
+#endif
+    (void)lanes;
     _Alignas(64) float widened[TILE_WIDENED * 64];
     struct tile_walk steps = *walk;
     const ptrdiff_t lines = ahead ? walk->ahead : 0;
@@ -732,13 +772,13 @@ TILE_INLINE tile_1x64(float *restrict sums, const float *stream, const float *pa
 
 TILE_INLINE f16_tile_1x48(float *restrict sums, const float *stream, const uint16_t *panel,
         const struct tile_walk *walk, int resume, const uint16_t *ahead) {
-    tile_16(TILE_F16, 1, 48, tile_1x48,
+    tile_16(TILE_F16, 0, 1, 48, tile_1x48,
             sums, stream, panel, walk, resume, ahead);
 }
 
 TILE_INLINE f16_tile_1x64(float *restrict sums, const float *stream, const uint16_t *panel,
         const struct tile_walk *walk, int resume, const uint16_t *ahead) {
-    tile_16(TILE_F16, 1, 64, tile_1x64,
+    tile_16(TILE_F16, 0, 1, 64, tile_1x64,
             sums, stream, panel, walk, resume, ahead);
 }
 

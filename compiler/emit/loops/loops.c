@@ -13,10 +13,13 @@ static void add_prelude(struct emitter *emitter, struct text *text) {
 }
 
 /* How the template begins that makes tiles of a kind out of those of float32. */
-static const char *decoding_call(const struct tile_kind *kind) {
-    return kind == &tile_kinds[TILE_KIND_FLOAT16]    ? "tile_16(TILE_F16, "
-           : kind == &tile_kinds[TILE_KIND_BFLOAT16] ? "tile_16(TILE_BF16, "
-                                                     : "tile_codes(";
+static void add_decoding_call(struct text *text, const struct wanted_tile *tile) {
+    if (tile->kind == &tile_kinds[TILE_KIND_CODES])
+        text_add(text, "tile_codes(");
+    else
+        text_add(text, "tile_16(%s, %d, ",
+                 tile->kind == &tile_kinds[TILE_KIND_FLOAT16] ? "TILE_F16" : "TILE_BF16",
+                 tile->lanes);
 }
 
 /* A tile that makes float32 of its panel is built on that of float32, which stands before it. */
@@ -34,13 +37,14 @@ static void define_tile(struct emitter *emitter, struct text *text,
         text_add(text,
                  "    tile_dot_lanes(%d, %d, sums, stream, panel, walk, resume, ahead);\n}\n\n",
                  tile->rows, tile->columns);
-    else
-        text_add(
-            text,
-            "    %s%d, %d, %s,\n            sums, stream, panel, walk, resume, ahead);\n}\n\n",
-            decoding_call(tile->kind), tile->rows, tile->columns,
-            emit_tile_name(emitter, &(struct wanted_tile){&tile_kinds[TILE_KIND_FLOAT32],
-                                                          tile->lanes, tile->rows, tile->columns}));
+    else {
+        const struct wanted_tile part = {&tile_kinds[TILE_KIND_FLOAT32], tile->lanes, tile->rows,
+                                         tile->columns};
+        text_add(text, "    ");
+        add_decoding_call(text, tile);
+        text_add(text, "%d, %d, %s,\n            sums, stream, panel, walk, resume, ahead);\n}\n\n",
+                 tile->rows, tile->columns, emit_tile_name(emitter, &part));
+    }
 }
 
 static void declare_array(struct emitter *emitter, const char *type, const char *name,
