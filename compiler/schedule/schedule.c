@@ -230,7 +230,7 @@ static void place_sums(struct ir *ir, const struct statement *statement, struct 
 /* Where a function's call costs as much as a short block, those of a whole loop go through one: no
  * more than take a fraction of a millisecond. */
 static void gather_sums(struct ir *ir, const struct tile *tile, struct tile_block *block) {
-    enum { MOST_PRODUCTS = 1 << 25, MOST_STEPS = 512 };
+    enum { MOST_PRODUCTS = 1 << 25, MOST_STEPS = 2048 };
     const struct tile_row_axis *row = &tile->row_axes[0];
     int64_t steps = 1;
     for (int i = 0; i < tile->sum_axis_count; i++)
