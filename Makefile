@@ -238,7 +238,7 @@ ifeq ($(MACHINE),x86_64)
 $(BUILD)/runtime/kernels/%_avx2.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx2 -mfma -mf16c
 $(BUILD)/runtime/kernels/rows_avx512.o $(BUILD)/runtime/kernels/chains_avx512.o: \
     CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
-$(BUILD)/runtime/kernels/tiles_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mfma
+$(BUILD)/runtime/kernels/tiles_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw -mfma
 $(BUILD)/runtime/kernels/dots_avxvnni.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx2 -mfma -mavxvnni
 $(BUILD)/runtime/kernels/dots_avx512.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw
 $(BUILD)/runtime/kernels/dots_avx512vnni.o: CFLAGS_FILE = $(VECTOR_FLAGS) -mavx512f -mavx512bw \

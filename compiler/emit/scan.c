@@ -79,7 +79,7 @@ bool emit_turns(const struct emitter *emitter, const struct kernel *kernel) {
     const struct ir *ir = emitter->ir;
     const struct tile *tile = kernel->statements[0]->tile;
     if (!ir->scan || emitter->backend->threads || ir->target->lanes == 1 || !tile ||
-        kernel->statement_count > 1 || tile->panel->kind != BUFFER_CONSTANT || tile->prefetch.next)
+        kernel->statement_count > 1 || tile->panel->kind != BUFFER_CONSTANT || tile->prefetch.count)
         return false;
     int loops = 0;
     for (int i = 0; i < tile->loop_count; i++)

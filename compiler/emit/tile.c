@@ -208,7 +208,14 @@ static void open_tile_loop(const struct tiling *tiling, int position) {
         emit_open_loop(emitter, loop->axis, name, loop_end(tiling, loop->axis), loop->step);
 }
 
-/* Where the next panel begins; each tile fetches its share, from where the one before has ended. */
+/* Where it begins; each tile fetches its share, from where the one before has ended. */
+static void emit_ahead(const struct tiling *tiling, const char *begin) {
+    const char *type = dtype_facts[tiling->tile->panel->dtype].c_type;
+    emit_line(tiling->emitter, "const %s *ahead = %s;", type, begin);
+    emit_line(tiling->emitter, "const %s *const ahead_end = ahead + %" PRId64 ";", type,
+              tiling->tile->prefetch.count);
+}
+
 static void emit_next_panel(const struct tiling *tiling) {
     const struct tile *tile = tiling->tile;
     struct emitter *emitter = tiling->emitter;
@@ -218,11 +225,8 @@ static void emit_next_panel(const struct tiling *tiling) {
                              .resume = ""};
     if (tile->sum_step)
         tile_move_along_sum(&whole, &call, 0, "k");
-    const char *type = dtype_facts[tile->panel->dtype].c_type;
-    emit_line(emitter, "const %s *ahead = %s + %" PRId64 ";", type, call.panel,
-              tile->prefetch.next);
-    emit_line(emitter, "const %s *const ahead_end = ahead + %" PRId64 ";", type,
-              tile->prefetch.count);
+    emit_ahead(tiling,
+               arena_format(emitter->ir->arena, "%s + %" PRId64, call.panel, tile->prefetch.next));
 }
 
 /* Which of the blocks: among the last rows, among the last columns. */
@@ -337,7 +341,7 @@ static void emit_from(struct tiling *tiling, int position, struct remainder rema
         tiling->gathered = NULL;
     }
     open_tile_loop(tiling, position);
-    if (tile->prefetch.next && position == tile->prefetch.loop)
+    if (tile->prefetch.count && !tile->prefetch.buffer && position == tile->prefetch.loop)
         emit_next_panel(tiling);
     emit_from(tiling, position + 1, remainder);
     emit_close(tiling->emitter);
@@ -361,5 +365,8 @@ void emit_tiled(struct emitter *emitter, const struct statement *statement) {
         tiling.walk = tile_walk_name(statement->tile, tiling.block);
         tile_emit_walk(&tiling);
     }
+    const struct buffer *fetched = statement->tile->prefetch.buffer;
+    if (fetched)
+        emit_ahead(&tiling, arena_format(emitter->ir->arena, "(const uint8_t *)%s", fetched->name));
     emit_from(&tiling, 0, (struct remainder){false, false});
 }

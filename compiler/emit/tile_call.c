@@ -57,7 +57,7 @@ static int sum_of_again(const struct tile *tile) {
 }
 
 static bool fetches(const struct tiling *tiling) {
-    return tiling->tile->prefetch.next && tiling->block->columns == tiling->tile->columns;
+    return tiling->tile->prefetch.count && tiling->block->columns == tiling->tile->columns;
 }
 
 /* Where something is fetched, the first level is that after which it is. */
@@ -377,7 +377,7 @@ static bool is_plain_line(const struct tiling *tiling) {
     const struct tile *tile = tiling->tile;
     const bool all_in_walk = tile->sum_axis_count <= WALK_LEVELS || sum_of_again(tile) == 0;
     return tile->kind == &tile_kinds[TILE_KIND_FLOAT32] && all_in_walk && !tile->cut_count &&
-           !tile->prefetch.next && !index_uses(tile->panel_base, tiling->gathered);
+           !tile->prefetch.count && !index_uses(tile->panel_base, tiling->gathered);
 }
 
 static void add_tiles(const struct tiling *tiling, const struct tile_block *block, int64_t count,

@@ -445,7 +445,10 @@ static void print_tile(struct printing *printing, const struct tile *tile) {
                  tile->sum_axes[i].panel_stride, tile->packed ? " rows" : "");
     print_cuts(tile, text);
     print_tile_loops(tile, text);
-    if (tile->prefetch.next)
+    if (tile->prefetch.buffer)
+        text_add(text, "    fetches %" PRId64 " bytes of %s, lines %" PRId64 "\n",
+                 tile->prefetch.count, tile->prefetch.buffer->name, tile->prefetch.lines);
+    else if (tile->prefetch.count)
         text_add(text,
                  "    fetches %" PRId64 " elements from %" PRId64 " on, lines %" PRId64
                  " in turns of %" PRId64 "\n",

@@ -11,7 +11,7 @@ enum { MAX_SHARED = 8 }; /* loops around several statements */
 
 struct kernel_buffer {
     struct buffer *buffer;
-    bool read, written;
+    bool read, written; /* neither: only prefetched */
 };
 
 /* Statements in a row that become one C function. verify_stage.c says from which stage on a field

@@ -78,11 +78,12 @@ struct tile_loop {
     int64_t step;
 };
 
-/* What tiles prefetch of the next panel while they compute with this one. */
+/* What tiles prefetch while they compute: of the next panel, or what a later kernel reads. */
 struct tile_prefetch {
-    int loop;      /* where panels change: its place among the loops */
-    int64_t next;  /* elements from a panel to the next; 0: nothing is prefetched */
-    int64_t count; /* elements that all tiles of a panel prefetch together */
+    struct buffer *buffer; /* from the beginning; NULL: the next panel */
+    int loop;              /* where panels change: its place among the loops */
+    int64_t next;          /* elements from a panel to the next */
+    int64_t count; /* elements that all tiles, of a panel or at all, prefetch; 0: there are none */
     int64_t
         iteration; /* steps of one iteration, where a sum that is alone is cut for this; else 1 */
     int64_t lines; /* of memory, after each iteration of the outermost sum */

@@ -118,14 +118,15 @@ static bool parallel_loop_is_its_own(const struct ir *ir, const struct statement
 }
 
 static bool prefetches(const struct statement *statement) {
-    return statement->tile && statement->tile->prefetch.next;
+    return statement->tile && statement->tile->prefetch.count;
 }
 
 static bool prefetches_in_its_loops(const struct ir *ir, const struct statement *statement) {
     (void)ir;
     const struct tile *tile = statement->tile;
     return !prefetches(statement) ||
-           (tile->prefetch.loop < tile->loop_count && tile->prefetch.lines > 0);
+           ((tile->prefetch.buffer || tile->prefetch.loop < tile->loop_count) &&
+            tile->prefetch.lines > 0);
 }
 
 static bool output_is_placed(const struct statement *statement) {

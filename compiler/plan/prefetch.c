@@ -2,14 +2,22 @@
  *
  * A panel serves tile after tile. The first would wait for it to come from memory; the others find
  * it in L2, and leave memory idle. So each of them prefetches its share of the next one, a few
- * lines after every iteration of its sum. */
+ * lines after every iteration of its sum.
+ *
+ * A single row of sums takes longer to decode weights of 4 bits than these take to come. So its
+ * tiles prefetch an input that one of the next kernels reads as a whole, like keys and values of
+ * tokens before: reading that takes no computing, but only memory's time. */
 #include "compiler/plan/plan.h"
 #include "compiler/schedule/tile_kind.h"
 
+#include <string.h>
+
 enum {
-    MOST_TILES = 32,  /* of a panel: among more, it does not matter that the first waits */
-    MOST_LINES = 8,   /* in an iteration: more would wait for one another */
-    FEWEST_STEPS = 4, /* in an iteration: shorter loops cost more than they bring */
+    MOST_TILES = 32,         /* of a panel: among more, it does not matter that the first waits */
+    MOST_LINES = 8,          /* in an iteration: more would wait for one another */
+    FEWEST_STEPS = 4,        /* in an iteration: shorter loops cost more than they bring */
+    MOST_DECODED_LINES = 16, /* in an iteration that decodes: it takes longer */
+    MOST_AWAITED = 2, /* inputs of later kernels: those of others would be gone from L2 again */
 };
 
 /* ---- Panels and their tiles ---- */
@@ -110,8 +118,105 @@ static void prefetch_next_panel(const struct ir *ir, const struct statement *sta
     spread(tile, divide_up(prefetch->count, tiles * line), prefetch);
 }
 
+/* ---- Inputs of later kernels ---- */
+
+/* The inputs that kernels behind a place read, the next one last. */
+struct awaited {
+    int count;
+    struct buffer *buffers[MOST_AWAITED];
+};
+
+static bool decodes_a_row(const struct kernel *kernel) {
+    const struct tile *tile = kernel->statements[0]->tile;
+    return kernel->statement_count == 1 && tile && tile->kind == &tile_kinds[TILE_KIND_CODES] &&
+           tile->codes.bits == 4 && tile->blocks[0].rows == 1 && tile->sum_axis_count > 1 &&
+           !tile->sum_step && !kernel->statements[0]->shared_count;
+}
+
+/* Whether all of it is read, in few places of which no other is known by now. */
+static bool reads_whole(struct ir *ir, const struct kernel *kernel, const struct buffer *buffer) {
+    for (int i = 0; i < kernel->statement_count; i++) {
+        const struct statement *statement = kernel->statements[i];
+        const struct tile *tile = statement->tile;
+        if (tile ? tile->panel == buffer || tile->stream == buffer
+                 : statement->points >= buffer->elements &&
+                       expression_find_load(ir, statement->value, buffer))
+            return true;
+    }
+    return false;
+}
+
+static void await(struct awaited *awaited, struct buffer *buffer) {
+    if (awaited->count == MOST_AWAITED)
+        memmove(awaited->buffers, awaited->buffers + 1,
+                sizeof *awaited->buffers * (size_t)--awaited->count);
+    awaited->buffers[awaited->count++] = buffer;
+}
+
+/* Adds what a kernel reads, the first read last; what it reads is not to be fetched behind it. */
+static void await_inputs(struct ir *ir, const struct kernel *kernel, struct awaited *awaited) {
+    for (int i = kernel->buffer_count - 1; i >= 0; i--) {
+        struct buffer *buffer = kernel->buffers[i].buffer;
+        int kept = 0;
+        for (int k = 0; k < awaited->count; k++)
+            if (awaited->buffers[k] != buffer)
+                awaited->buffers[kept++] = awaited->buffers[k];
+        awaited->count = kept;
+        if (buffer->kind == BUFFER_INPUT && reads_whole(ir, kernel, buffer) &&
+            buffer->elements * dtype_bytes(buffer->dtype) > ir->target->l2 / 16)
+            await(awaited, buffer);
+    }
+}
+
+/* A parameter of the kernel, before those that are written. */
+static void add_fetched(struct ir *ir, struct kernel *kernel, struct buffer *buffer) {
+    int place = 0;
+    while (place < kernel->buffer_count && !kernel->buffers[place].written)
+        if (kernel->buffers[place++].buffer == buffer)
+            return;
+    struct kernel_buffer *buffers =
+        arena_array(ir->arena, struct kernel_buffer, (size_t)kernel->buffer_count + 1);
+    memcpy(buffers, kernel->buffers, sizeof *buffers * (size_t)place);
+    buffers[place] = (struct kernel_buffer){.buffer = buffer};
+    memcpy(buffers + place + 1, kernel->buffers + place,
+           sizeof *buffers * (size_t)(kernel->buffer_count - place));
+    kernel->buffers = buffers;
+    kernel->buffer_capacity = ++kernel->buffer_count;
+}
+
+static void prefetch_input(struct ir *ir, struct kernel *kernel, struct buffer *buffer) {
+    struct tile *tile = kernel->statements[0]->tile;
+    const int64_t most = ir->target->l2 / 4 * 3, line = ir->target->line;
+    int64_t bytes = buffer->elements * dtype_bytes(buffer->dtype);
+    bytes = bytes < most ? bytes : most;
+    const int64_t steps = count_tiles(ir, kernel->statements[0], -1) * tile->sum_axes[0].extent;
+    const int64_t lines = divide_up(bytes, line * steps);
+    tile->prefetch = (struct tile_prefetch){
+        .buffer = buffer,
+        .count = bytes,
+        .iteration = 1,
+        .lines = lines < MOST_DECODED_LINES ? lines : MOST_DECODED_LINES,
+    };
+    add_fetched(ir, kernel, buffer);
+}
+
+/* From the last kernel to the first. Threads have memory between them, and none of it to spare. */
+static void prefetch_inputs(struct ir *ir) {
+    struct awaited awaited = {0};
+    for (int i = ir->kernel_count - 1; i >= 0 && ir->threads <= 1 && !ir->scan; i--) {
+        struct kernel *kernel = ir->kernels[i];
+        if (decodes_a_row(kernel) && awaited.count)
+            prefetch_input(ir, kernel, awaited.buffers[--awaited.count]);
+        await_inputs(ir, kernel, &awaited);
+    }
+}
+
 void prefetch(struct ir *ir) {
-    for (int i = 0; !target_is_small(ir->target) && i < ir->statement_count; i++)
+    if (target_is_small(ir->target))
+        return;
+    for (int i = 0; i < ir->statement_count; i++)
         if (ir->statements[i]->tile)
             prefetch_next_panel(ir, ir->statements[i]);
+    if (!ir->target->gpu)
+        prefetch_inputs(ir);
 }

@@ -379,6 +379,11 @@ static struct tensor build_block_sums(struct tensor_context *c) {
     return tensor_add(tensor_contract(sums, scales, AXES(-1)), weight(c, "bias", SHAPE(72)));
 }
 
+/* The same times an input, which tiles that decode prefetch for the kernel behind them. */
+static struct tensor build_awaited(struct tensor_context *c) {
+    return matmul(build_block_sums(c), transpose(input(c, "keys", SHAPE(320, 72)), 0, 1));
+}
+
 /* A weight of 4 bits that tiles decode. */
 static struct tensor build_codes(struct tensor_context *c) {
     struct tensor codes = tensor_mul(differences(c), weight(c, "scale", SHAPE(72, 4, 1)));
@@ -533,6 +538,8 @@ static const struct golden {
     {"codes_calls.c", build_codes, &emit_calls, false, 1},
     {"block_sums.c", build_block_sums, &emit_loops, true, 1},
     {"block_sums_calls.c", build_block_sums, &emit_calls, false, 1},
+    {"awaited.c", build_awaited, &emit_loops, false, 1},
+    {"awaited_calls.c", build_awaited, &emit_calls, false, 1},
     {"conv_relu.c", build_conv_relu, &emit_loops, false, 1},
     {"conv_relu_calls.c", build_conv_relu, &emit_calls, false, 1},
     {"softmax.c", build_softmax, &emit_loops, false, 1},

@@ -678,7 +678,7 @@ TILE_INLINE tile_widen(int format, int columns, float *restrict to, const uint16
 // As many neighbouring bytes as a vector has lanes; what the codes in them stand for before the
 // scale, less a number that the values were made for. (Without a mask, of all, g++ 12 warns of its
 // own headers.) Words are four bytes of eight codes for each lane; from a bit on, the lowest code
-// is that of code_low.
+// is that of code_low, and code_word is that of a number.
 #if VECTOR_BITS == 512
 typedef __m512i code_bytes;
 static inline code_bytes code_bytes_load(const uint8_t *from) {
@@ -781,6 +781,34 @@ static inline vector code_whole(code_bytes x, vector less) {
     return vcvtq_f32_u32(x) - less;
 }
 #endif
+// What the code of a number of each word stands for. Halves of a vector's words have one shift for
+// two codes: the upper one looks up the upper half of its value, so that the lower half of all
+// values must be of zeros, as it is in small integers.
+#if VECTOR_BITS == 512
+static inline int code_halves(vector values) {
+    return !_mm512_test_epi32_mask((__m512i)values, _mm512_set1_epi32(0xffff));
+}
+static inline vector code_word(code_bytes x, int number, vector values, int halves) {
+    if (!halves)
+        return code_low(code_words_from(x, 4 * number), values);
+    const code_bytes from = (code_bytes)((__v32hu)x >> number % 4 * 4);
+    if (number < 4)
+        return code_low(from, values);
+    const __m256i upper =
+        _mm512_maskz_cvtepi32_epi16(0xffff, code_words_from((code_bytes)values, 16));
+    return (vector)_mm512_maskz_permutexvar_epi16(0xaaaaaaaa, from,
+                                                  _mm512_maskz_broadcast_i64x4(0xff, upper));
+}
+#elif VECTOR_BITS
+static inline int code_halves(vector values) {
+    (void)values;
+    return 1;
+}
+static inline vector code_word(code_bytes x, int number, vector values, int halves) {
+    (void)halves;
+    return code_low(code_words_from(x, 4 * number), values);
+}
+#endif
 
 enum { CODES_ZEROS = 1, CODES_OFFSETS = 2 }; // what is listed
 // A block of so many columns: its scales, with what is listed behind them, as float32, for which
@@ -821,8 +849,8 @@ enum { CODES_TOGETHER = 8 }; // steps of which a column's codes of 4 bits are a 
 // Adds so many steps of a block to one row of sums, in registers: its elements are multiplied as
 // soon as they are made. Where words are many, each vector of sums reads the stream by a pointer of
 // its own: a multiplication then takes its number from memory, which is cheaper than a broadcast.
-TILE_INLINE codes_words(int listed, int vectors, vector *sums, const float *x, ptrdiff_t step,
-                        struct code_block block, vector values, ptrdiff_t steps) {
+TILE_INLINE codes_words(int halves, int listed, int vectors, vector *sums, const float *x,
+                        ptrdiff_t step, struct code_block block, vector values, ptrdiff_t steps) {
     const int columns = vectors * VECTOR_LANES;
     const uint8_t *codes = block.codes;
     TILE_KEEP_LOOP
@@ -841,7 +869,7 @@ TILE_INLINE codes_words(int listed, int vectors, vector *sums, const float *x, p
             TILE_UNROLL
             for (int v = 0; v < vectors; v++) {
                 const code_bytes words = code_words_load(codes + v * 4 * VECTOR_LANES);
-                vector code = code_low(code_words_from(words, 4 * j), values);
+                vector code = code_word(words, j, values, halves);
                 if (listed)
                     code = code - vector_load(block.scales + columns + v * VECTOR_LANES);
                 sums[v] = vector_fma(vector_of(stream[v][j * step]), code, sums[v]);
@@ -890,18 +918,19 @@ TILE_INLINE codes_block_row(int bits, int listed, int by_blocks, int vectors, ve
         of_block[v] = vector_of(0.0f);
     if (bits == 8)
         codes_row(bits, listed, 1, vectors, of_block, x, step, block, values, steps);
-    else if (step == 1)
-        codes_words(listed, vectors, of_block, x, 1, block, values, steps);
+    else if (step == 1 && code_halves(values))
+        codes_words(1, listed, vectors, of_block, x, 1, block, values, steps);
     else
-        codes_words(listed, vectors, of_block, x, step, block, values, steps);
+        codes_words(0, listed, vectors, of_block, x, step, block, values, steps);
     TILE_UNROLL
     for (int v = 0; v < vectors; v++)
         sums[v] = vector_fma(of_block[v], vector_load(block.scales + v * VECTOR_LANES), sums[v]);
 }
 TILE_INLINE codes_row_of(int bits, int listed, int by_blocks, int vectors, float *restrict acc,
                          const float *x, const uint8_t *panel, const struct coded_walk *walk,
-                         int resume) {
+                         int resume, const uint8_t *ahead) {
     const struct tile_walk *steps = &walk->steps;
+    const ptrdiff_t lines = ahead ? steps->ahead : 0;
     const float less = listed ? 0.0f : walk->zero;
     const vector values = bits == 4 ? code_values(less) : vector_of(less);
     vector sums[64 / VECTOR_LANES];
@@ -909,7 +938,7 @@ TILE_INLINE codes_row_of(int bits, int listed, int by_blocks, int vectors, float
     TILE_UNROLL
     for (int v = 0; v < vectors; v++)
         sums[v] = resume ? vector_load(acc + v * VECTOR_LANES) : vector_of(0.0f);
-    for (ptrdiff_t i = 0; i < steps->extent[0]; i++)
+    for (ptrdiff_t i = 0; i < steps->extent[0]; i++) {
         for (ptrdiff_t j = 0; j < steps->extent[1]; j++)
             codes_block_row(bits, listed, by_blocks, vectors, sums,
                             x + steps->rows[0] + i * steps->stream[0] + j * steps->stream[1],
@@ -917,22 +946,26 @@ TILE_INLINE codes_row_of(int bits, int listed, int by_blocks, int vectors, float
                             code_block_at(panel + i * steps->panel[0] + j * steps->panel[1],
                                           vectors * VECTOR_LANES, listed, walk->half, wide),
                             values, steps->extent[2]);
+        for (ptrdiff_t n = 0; n < lines; n++, ahead += 4 * TILE_LINE)
+            __builtin_prefetch(ahead, 0, 2); // into the second cache
+    }
     TILE_UNROLL
     for (int v = 0; v < vectors; v++)
         vector_store(acc + v * VECTOR_LANES, sums[v]);
 }
 TILE_INLINE codes_row_listed(int bits, int vectors, float *restrict acc, const float *x,
-                             const uint8_t *panel, const struct coded_walk *walk, int resume) {
+                             const uint8_t *panel, const struct coded_walk *walk, int resume,
+                             const uint8_t *ahead) {
     if (walk->by_blocks && walk->listed)
-        codes_row_of(bits, CODES_ZEROS, 1, vectors, acc, x, panel, walk, resume);
+        codes_row_of(bits, CODES_ZEROS, 1, vectors, acc, x, panel, walk, resume, ahead);
     else if (walk->by_blocks)
-        codes_row_of(bits, 0, 1, vectors, acc, x, panel, walk, resume);
+        codes_row_of(bits, 0, 1, vectors, acc, x, panel, walk, resume, ahead);
     else if (walk->listed == CODES_OFFSETS)
-        codes_row_of(bits, CODES_OFFSETS, 0, vectors, acc, x, panel, walk, resume);
+        codes_row_of(bits, CODES_OFFSETS, 0, vectors, acc, x, panel, walk, resume, ahead);
     else if (walk->listed)
-        codes_row_of(bits, CODES_ZEROS, 0, vectors, acc, x, panel, walk, resume);
+        codes_row_of(bits, CODES_ZEROS, 0, vectors, acc, x, panel, walk, resume, ahead);
     else
-        codes_row_of(bits, 0, 0, vectors, acc, x, panel, walk, resume);
+        codes_row_of(bits, 0, 0, vectors, acc, x, panel, walk, resume, ahead);
 }
 #endif
 // The code of a step and a column of a block.
@@ -967,9 +1000,8 @@ static inline void code_decode(int columns, float *restrict to, struct code_bloc
             const code_bytes bytes = code_words_load(from);
             TILE_UNROLL
             for (int j = 0; j < CODES_TOGETHER; j++, row += columns)
-                vector_store(row, code_element(listed, 1,
-                                               code_low(code_words_from(bytes, 4 * j), values),
-                                               scale, beside));
+                vector_store(
+                    row, code_element(listed, 1, code_word(bytes, j, values, 0), scale, beside));
         }
         for (ptrdiff_t s = 0; s < steps && !words; s += each, from += columns) {
             const code_bytes bytes = code_bytes_load(from);
@@ -1040,9 +1072,9 @@ TILE_INLINE tile_codes(int rows, int columns, codes_part *part, float *restrict 
     const int vectors = columns / VECTOR_LANES;
     if (rows == 1 && columns % VECTOR_LANES == 0) {
         if (walk->bits == 4)
-            codes_row_listed(4, vectors, acc, stream, panel, walk, resume);
+            codes_row_listed(4, vectors, acc, stream, panel, walk, resume, ahead);
         else
-            codes_row_listed(8, vectors, acc, stream, panel, walk, resume);
+            codes_row_listed(8, vectors, acc, stream, panel, walk, resume, ahead);
         return;
     }
 #endif

@@ -278,7 +278,9 @@ static void check_coded(int tile, const struct target *target) {
         fill(found, MAX_OUT + 2 * GUARD, 1L << 30);
         memcpy(expected, found, sizeof found);
         const float *x = stream + STREAM / 2;
-        kernels_for(target)->coded_tiles[tile](found + GUARD, x, panel, &walk, resume, NULL);
+        steps->ahead = random_below(20);
+        kernels_for(target)->coded_tiles[tile](found + GUARD, x, panel, &walk, resume,
+                                               random_below(2) ? panel : NULL);
         if (by_blocks)
             plain_blocks(tile, expected + GUARD, x, decoded, scales, &plain, resume);
         else

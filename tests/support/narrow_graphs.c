@@ -249,6 +249,8 @@ struct graph *coded_block_sums(struct tensor_context *context, struct et_error *
     struct tensor x = add_graph_input(context, "x", DTYPE_FLOAT32, SHAPE(14, 256));
     struct tensor row = tensor_shrink(x, RANGES({2, 3}, {0, 256}));
     struct tensor few = tensor_shrink(x, RANGES({0, 3}, {0, 256}));
+    struct tensor keys = add_graph_input(context, "keys", DTYPE_FLOAT32, SHAPE(120, 200));
+    struct tensor query = coded_product(row, "n", 4, 200, 32, NUMBER);
     return compile_to_graph(context,
                             OUTPUTS({"one", relu(coded_product(row, "a", 4, 200, 32, NUMBER))},
                                     {"listed", coded_product(row, "b", 4, 72, 32, LISTED)},
@@ -262,6 +264,7 @@ struct graph *coded_block_sums(struct tensor_context *context, struct et_error *
                                     {"bytes", coded_product(row, "j", 8, 200, 32, NUMBER)},
                                     {"bytes, listed", coded_product(row, "k", 8, 72, 16, LISTED)},
                                     {"bytes, many", coded_product(x, "l", 8, 88, 64, NONE)},
-                                    {"halves", coded_product(row, "m", 4, 200, 32, NONE)}),
+                                    {"halves", coded_product(row, "m", 4, 200, 32, NONE)},
+                                    {"awaited keys", matmul(query, transpose(keys, 0, 1))}),
                             error);
 }
