@@ -42,8 +42,13 @@ enum { FORGETTING_BYTES = 8 << 20 };
 
 /* ---- file_write.c ---- */
 
+/* Makes the folders of a file's path that are not there; *made is how many of the innermost. */
+bool make_folders(const char *path, int *made, struct et_error *error);
+/* Takes back as many, for a file that could not be made after all: those that are empty. */
+void remove_folders(const char *path, int made);
+
 /* Writes a whole file: into a sibling first, then renamed over `path`, so that no reader ever sees
- * half of it. */
+ * half of it. Folders that are not there are made. */
 bool write_file(const char *path, const void *bytes, size_t count, struct et_error *error);
 
 /* The same for several, all or none: no file takes its name before all of them are written, so a

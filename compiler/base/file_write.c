@@ -110,6 +110,51 @@ bool begin_part(const char *path, struct text *part, struct et_error *error) {
     return et_fail(error, "%s: there are %d unfinished files beside it", path, MOST_PARTS_TRIED);
 }
 
+/* ---- Folders ---- */
+
+static bool make_folder(const char *path, int *made, struct et_error *error) {
+    struct stat facts;
+    if (mkdir(path, 0777) == 0) {
+        ++*made;
+        return true;
+    }
+    const int problem = errno;
+    *made = 0; /* those above it hold more than what is made */
+    if (stat(path, &facts) != 0)
+        return et_fail(error, "%s: %s", path, strerror(problem));
+    return S_ISDIR(facts.st_mode) || et_fail(error, "%s: expected a folder, found a file", path);
+}
+
+/* Copies are cut at their slashes. The caller releases it; NULL: out of memory. */
+static char *copy_of(const char *path) {
+    char *copy = et_allocate(strlen(path) + 1, 1);
+    return copy ? strcpy(copy, path) : NULL;
+}
+
+bool make_folders(const char *path, int *made, struct et_error *error) {
+    char *copy = copy_of(path);
+    bool good = copy || et_fail(error, "out of memory");
+    *made = 0;
+    for (char *slash = copy; good && (slash = strchr(slash, '/')); slash++) {
+        if (slash == copy || slash[-1] == '/')
+            continue;
+        *slash = 0;
+        good = make_folder(copy, made, error);
+        *slash = '/';
+    }
+    et_release(copy);
+    return good;
+}
+
+void remove_folders(const char *path, int made) {
+    char *copy = made ? copy_of(path) : NULL, *slash;
+    while (made && copy && (slash = strrchr(copy, '/'))) {
+        *slash = 0;
+        made -= rmdir(copy) == 0;
+    }
+    et_release(copy);
+}
+
 /* ---- Writing ---- */
 
 bool write_bytes(int descriptor, const void *bytes, size_t count) {
@@ -167,15 +212,23 @@ static bool is_special(const char *path) {
     return stat(path, &facts) == 0 && !S_ISREG(facts.st_mode);
 }
 
-/* Leaves parts[i] empty where the file is to be written in place; the others can be read. */
-static bool write_parts(const struct new_file *files, struct text *parts, int count,
+/* A file on the way to its name. */
+struct file_part {
+    struct text name; /* empty: it is to be written in place, or has its name */
+    int made;         /* folders, for it */
+};
+
+/* Those that are begun can be read. */
+static bool write_parts(const struct new_file *files, struct file_part *parts, int count,
                         struct et_error *error) {
     for (int i = 0; i < count; i++) {
+        struct text *name = &parts[i].name;
         if (is_special(files[i].path))
             continue;
-        if (!begin_part(files[i].path, &parts[i], error) ||
-            !write_part(&files[i], text_read(&parts[i], NULL), error)) {
-            text_free(&parts[i]);
+        if (!make_folders(files[i].path, &parts[i].made, error) ||
+            !begin_part(files[i].path, name, error) ||
+            !write_part(&files[i], text_read(name, NULL), error)) {
+            text_free(name);
             return false;
         }
     }
@@ -183,31 +236,39 @@ static bool write_parts(const struct new_file *files, struct text *parts, int co
 }
 
 /* Requires that all parts are written. */
-static bool name_parts(const struct new_file *files, struct text *parts, int count,
+static bool name_parts(const struct new_file *files, struct file_part *parts, int count,
                        struct et_error *error) {
     for (int i = 0; i < count; i++)
-        if (!parts[i].length && !write_special(&files[i], error))
+        if (!parts[i].name.length && !write_special(&files[i], error))
             return false;
     for (int i = 0; i < count; i++) {
-        if (!parts[i].length)
+        if (!parts[i].name.length)
             continue;
-        if (rename(text_read(&parts[i], NULL), files[i].path) != 0)
+        if (rename(text_read(&parts[i].name, NULL), files[i].path) != 0)
             return et_fail(error, "%s: %s", files[i].path, strerror(errno));
-        text_free(&parts[i]);
+        text_free(&parts[i].name);
     }
     return true;
 }
 
+/* Leaves no part, and no folder without a file in it. */
+static void drop_parts(const struct new_file *files, struct file_part *parts, int count) {
+    for (int i = 0; i < count; i++) {
+        if (parts[i].name.length)
+            unlink(text_read(&parts[i].name, NULL));
+        text_free(&parts[i].name);
+    }
+    for (int i = 0; i < count; i++)
+        remove_folders(files[i].path, parts[i].made);
+}
+
 bool write_files(const struct new_file *files, int count, struct et_error *error) {
-    struct text *parts = et_allocate((size_t)count, sizeof *parts);
+    struct file_part *parts = et_allocate((size_t)count, sizeof *parts);
     if (!parts)
         return et_fail(error, "out of memory");
     bool good = write_parts(files, parts, count, error) && name_parts(files, parts, count, error);
-    for (int i = 0; i < count; i++) {
-        if (parts[i].length)
-            unlink(text_read(&parts[i], NULL));
-        text_free(&parts[i]);
-    }
+    if (!good)
+        drop_parts(files, parts, count);
     et_release(parts);
     return good;
 }

@@ -394,17 +394,23 @@ static bool add_text(struct job *job, const struct aot_text *text) {
 }
 
 /* Ends the command and runs it; the file gets its name when it is finished. */
-static bool link_program(struct job *job, const char *path) {
-    struct text part = text_in(&job->arena);
-    if (!begin_part(path, &part, job->error))
-        return false;
-    const char *unfinished = text_keep(&part);
+static bool link_as(struct job *job, const char *unfinished, const char *path) {
     end_command(job, unfinished);
     bool good = run(job);
     if (good && rename(unfinished, path) != 0)
         good = et_fail(job->error, "%s: %s", path, strerror(errno));
     if (!good)
         unlink(unfinished);
+    return good;
+}
+
+static bool link_program(struct job *job, const char *path) {
+    struct text part = text_in(&job->arena);
+    int made;
+    bool good = make_folders(path, &made, job->error) && begin_part(path, &part, job->error) &&
+                link_as(job, text_keep(&part), path);
+    if (!good)
+        remove_folders(path, made);
     return good;
 }
 

@@ -99,27 +99,12 @@ bool scratch_make(struct scratch *scratch, struct et_error *error) {
     return true;
 }
 
-static bool make_folders(char *path, size_t after, struct et_error *error) {
-    for (char *slash = path + after; (slash = strchr(slash, '/')); slash++) {
-        *slash = 0;
-        bool made = mkdir(path, 0700) == 0 || errno == EEXIST;
-        if (!made)
-            et_fail(error, "%s: %s", path, strerror(errno));
-        *slash = '/';
-        if (!made)
-            return false;
-    }
-    return true;
-}
-
 bool scratch_write(const struct scratch *scratch, const char *name, const void *bytes, size_t count,
                    struct et_error *error) {
     struct text path = {0};
     text_add(&path, "%s/%s", scratch->path, name);
     char *file = text_take(&path);
-    bool good = file ? make_folders(file, strlen(scratch->path) + 1, error) &&
-                           write_file(file, bytes, count, error)
-                     : et_fail(error, "out of memory");
+    bool good = file ? write_file(file, bytes, count, error) : et_fail(error, "out of memory");
     et_release(file);
     return good;
 }

@@ -101,6 +101,8 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
         check_product(arguments, state);
         return ARGP_ERR_UNKNOWN; /* others look at the end too */
     case 'o':
+        if (!*argument)
+            argp_error(state, "--output: expected the name of a file or a folder");
         arguments->output = argument;
         return 0;
     case 's':

@@ -6,10 +6,8 @@
 #include "runtime/kernels/cpu.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct emit_arguments {
     struct common common;
@@ -147,6 +145,8 @@ static error_t parse(void *input, int key, char *argument, struct argp_state *st
     struct emit_arguments *arguments = input;
     switch (key) {
     case 'o':
+        if (!*argument)
+            argp_error(state, "--output: expected the name of a folder");
         arguments->folder = argument;
         return 0;
     case 'p':
@@ -361,8 +361,6 @@ static struct compiled *compile_model(struct emit_arguments *arguments, struct e
 static bool write_all(const struct emit_arguments *arguments, const struct compiled *compiled,
                       struct et_error *error) {
     const char *folder = arguments->folder;
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
-        return et_fail(error, "%s: %s", folder, strerror(errno));
     const char *assembly = compiled->assembly;
     const struct {
         const char *ending; /* NULL: there is no such file */

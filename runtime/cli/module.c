@@ -6,10 +6,8 @@
 #include "runtime/backend/aot.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* TEXT(symbol, path): what the C text includes, and how the written texts end. */
@@ -280,14 +278,13 @@ static bool check_size(const struct compiled *compiled, struct et_error *error) 
 /* Leaves neither a module without its texts nor a new folder behind. */
 static bool write_module(const struct module *module, const struct build_options *options,
                          const struct module_files *files, struct et_error *error) {
-    const bool made = mkdir(files->folder, 0777) == 0;
-    if (!made && errno != EEXIST)
-        return et_fail(error, "%s: %s", files->folder, strerror(errno));
     const char *wasm = files->paths[MODULE_WASM];
-    const bool good = build_wasm(module, options, wasm, error) &&
+    int made;
+    const bool good = make_folders(wasm, &made, error) &&
+                      build_wasm(module, options, wasm, error) &&
                       (write_texts(module, files, error) || (unlink(wasm), false));
-    if (made && !good)
-        rmdir(files->folder);
+    if (!good)
+        remove_folders(wasm, made);
     return good;
 }
 

@@ -5,9 +5,7 @@
 #include "compiler/emit/backend.h"
 #include "runtime/backend/aot.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct compiled *object_compile(const struct cli_sizes *sizes, const struct cli_model *model,
@@ -34,12 +32,11 @@ bool object_build(const struct compiled *compiled, const struct standalone_optio
     const struct build_options building = {
         .target = options->target, .cc = options->cc, .flags = options->flags};
     const struct new_file header = {files->header, compiled->header, compiled->header_bytes};
-    const bool made = mkdir(files->folder, 0777) == 0;
-    if (!made && errno != EEXIST)
-        return et_fail(error, "%s: %s", files->folder, strerror(errno));
-    const bool good = aot_build_object(compiled, files->object, &building, error) &&
+    int made;
+    const bool good = make_folders(files->object, &made, error) &&
+                      aot_build_object(compiled, files->object, &building, error) &&
                       (write_files(&header, 1, error) || (unlink(files->object), false));
-    if (made && !good)
-        rmdir(files->folder);
+    if (!good)
+        remove_folders(files->object, made);
     return good;
 }

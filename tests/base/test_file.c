@@ -148,6 +148,33 @@ Test(file, several_are_written_or_none) {
     cr_assert_eq(entries(), 3);
 }
 
+/* Those that are there stay, also empty ones; of those made none stays without a file in it. */
+Test(file, folders_are_made_with_the_file) {
+    struct path inner = in_folder("x//y/../y/a"), other = in_folder("z/b");
+    struct path below = in_folder("z/b/c/d"), own = in_folder("own");
+    struct new_file files[2] = {{inner.text, "1", 1}, {below.text, "2", 1}};
+    struct et_error error = {0};
+    int made;
+    cr_assert_eq(mkdir(own.text, 0700), 0);
+    cr_assert(write_file(other.text, "old", 3, &error), "%s", error.message);
+    expect_content(other, "old");
+    cr_assert_not(write_files(files, 2, &error));
+    cr_assert_not_null(strstr(error.message, "/z/b: expected a folder, found a file"), "%s",
+                       error.message);
+    files[0].path = strcpy(inner.text, in_folder("u/v/a").text);
+    cr_assert_not(write_files(files, 2, &error));
+    cr_expect_neq(access(in_folder("u").text, F_OK), 0, "a folder without a file");
+    files[1].path = strcpy(below.text, in_folder("u/w").text);
+    cr_assert(write_files(files, 2, &error), "%s", error.message);
+    expect_content(inner, "1");
+    expect_content(below, "2");
+    cr_assert(make_folders(in_folder("own/new/file").text, &made, &error), "%s", error.message);
+    cr_expect_eq(made, 1);
+    remove_folders(in_folder("own/new/file").text, made);
+    cr_expect_neq(access(in_folder("own/new").text, F_OK), 0);
+    cr_expect_eq(access(own.text, F_OK), 0, "a folder that was there");
+}
+
 Test(file, names_as_long_as_can_be) {
     char name[256];
     memset(name, 'n', 255);

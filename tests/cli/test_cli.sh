@@ -353,8 +353,22 @@ says err 'absent-compiler: not found'
 expect 1 "$tool" build pair.json --cflags=-std=c1x1
 says err 'gcc: exit status 1'
 [ ! -e pair ] || wrong "a program in spite of an error"
-expect 1 "$tool" build pair.json -o nowhere/pair
-says err 'nowhere/pair'
+
+# Every command makes the folders of what it writes, and none without it.
+
+expect 1 "$tool" build pair.json -o new/a/pair --cflags=-std=c1x1
+expect 1 "$tool" emit pair.json -o pair.json/a
+says err 'pair.json: expected a folder, found a file'
+[ ! -e new ] || wrong "a folder without a program"
+expect 2 "$tool" emit pair.json -o ''
+says err 'expected the name of a folder'
+expect 2 "$tool" build pair.json --target=generic -o ''
+expect 0 "$tool" emit pair.json -o new/b/emitted
+expect 0 "$tool" run pair.json k=k.npy x.npy -o root=new/c/r.npy --receipt=new/d/r.json
+expect 0 "$tool" build pair.json -o new/e/pair
+expect 0 new/e/pair k=k.npy x.npy -o root=new/f/r.npy
+same new/c/r.npy new/f/r.npy
+[ -s new/d/r.json ] || wrong "no receipt"
 expect 0 "$tool" build pair.json
 expect 0 ./pair k=k.npy x.npy -o root=r.npy -o twice=t.npy
 same r.npy root.npy

@@ -389,8 +389,8 @@ expect 1 "$tool" rewrite winograd absent.json -o x.json
 says err 'absent.json: No such file'
 expect 1 "$tool" rewrite winograd "$mnist" -o x.txt
 says err 'x.txt: expected a name that ends with .json'
-expect 1 "$tool" rewrite winograd "$mnist" -o nowhere/x.json
-says err 'nowhere/x'
+expect 1 "$tool" rewrite winograd "$mnist" -o "$mnist/x.json"
+says err 'mnist.json: expected a folder, found a file'
 expect 1 "$tool" rewrite winograd "$mnist" -o x.json --input=absent.png
 says err 'absent.png: No such file'
 expect 1 "$tool" rewrite winograd "$mnist" -o x.json --input="$digit" --input="$digit"
