@@ -81,11 +81,6 @@ void reply_error(struct reply *reply, enum error_style style, int status, const 
     __attribute__((format(printf, 4, 5)));
 /* Ends a reply whose body is JSON text; turns it into a 500 when memory ran out. */
 void reply_finish_json(struct reply *reply, int status);
-/* What text_add() appends as "%s", "%lld" and "%.*f" (of at most 9 places; halves go away from
- * zero), in a tenth of the time. */
-void text_add_string(struct text *text, const char *string);
-void text_add_integer(struct text *text, long long value);
-void text_add_fixed(struct text *text, double value, int places);
 /* Appends the text, which is UTF-8, as a JSON string. */
 void text_add_json(struct text *text, const char *string);
 /* Adds the value, which they take, to the list or the object; where memory runs out, *list or

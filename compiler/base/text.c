@@ -5,6 +5,7 @@
 #include "compiler/base/arena.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,6 +60,38 @@ void text_add(struct text *text, const char *format, ...) {
     va_end(again);
     if (!text->failed)
         text->length += (size_t)length;
+}
+
+void text_add_string(struct text *text, const char *string) {
+    text_add_bytes(text, string, strlen(string));
+}
+
+/* At least so many digits, of which the last `places` stand behind a point. */
+static void add_digits(struct text *text, bool negative, unsigned long long magnitude, int places) {
+    char digits[32], *end = digits + sizeof digits, *at = end;
+    for (int count = 0; magnitude || count <= places; count++) {
+        if (places && count == places)
+            *--at = '.';
+        *--at = (char)('0' + magnitude % 10);
+        magnitude /= 10;
+    }
+    if (negative)
+        *--at = '-';
+    text_add_bytes(text, at, (size_t)(end - at));
+}
+
+void text_add_integer(struct text *text, long long value) {
+    add_digits(text, value < 0,
+               value < 0 ? 0 - (unsigned long long)value : (unsigned long long)value, 0);
+}
+
+void text_add_fixed(struct text *text, double value, int places) {
+    static const double powers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
+    double scaled = fabs(value) * powers[places] + 0.5;
+    if (scaled < 0x1p53)
+        add_digits(text, signbit(value), (unsigned long long)scaled, places);
+    else
+        text_add(text, "%.*f", places, value);
 }
 
 void text_fail(struct text *text) {

@@ -29,6 +29,11 @@ struct text {
 
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_add_bytes(struct text *text, const char *bytes, size_t count);
+/* What text_add() appends as "%s", "%lld" and "%.*f" (of at most 9 places; halves go away from
+ * zero), in a tenth of the time. */
+void text_add_string(struct text *text, const char *string);
+void text_add_integer(struct text *text, long long value);
+void text_add_fixed(struct text *text, double value, int places);
 /* As if memory had run out. */
 void text_fail(struct text *text);
 /* Back to so many bytes, of those that are there. */

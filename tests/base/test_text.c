@@ -2,6 +2,9 @@
 #include "compiler/base/base.h"
 
 #include <criterion/criterion.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 Test(text, grows_on_the_heap) {
@@ -115,4 +118,31 @@ Test(arena, resizes_pieces) {
     cr_assert_eq(larger[299999], 0);
     cr_assert_null(arena_resize(&arena, larger, 300000, SIZE_MAX));
     arena_free(&arena);
+}
+
+Test(text, numbers_are_as_printf_has_them) {
+    static const long long integers[] = {0, 7, -7, 10, -100, 1234567890123, LLONG_MAX, LLONG_MIN};
+    static const double values[] = {0,    -0.0,   0.04,   0.06,     -0.06, 9.96, 123.456, -99.951,
+                                    1e15, 1.1e16, -1e300, INFINITY, NAN,   0.75, 1e-9};
+    struct text text = {0};
+    char expected[400];
+    for (size_t i = 0; i < sizeof integers / sizeof *integers; i++) {
+        text_shorten(&text, 0);
+        text_add_integer(&text, integers[i]);
+        snprintf(expected, sizeof expected, "%lld", integers[i]);
+        cr_expect_str_eq(text_read(&text, NULL), expected);
+    }
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        for (int places = 0; places < 4; places++) {
+            text_shorten(&text, 0);
+            text_add_fixed(&text, values[i], places);
+            snprintf(expected, sizeof expected, "%.*f", places, values[i]);
+            cr_expect_str_eq(text_read(&text, NULL), expected);
+        }
+    text_shorten(&text, 0);
+    text_add_fixed(&text, 0.5, 0); /* away from zero, where printf gives 0 */
+    text_add_string(&text, " ");
+    text_add_fixed(&text, -2.5, 0);
+    cr_expect_str_eq(text_read(&text, NULL), "1 -3");
+    text_free(&text);
 }

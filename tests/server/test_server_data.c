@@ -4,8 +4,6 @@
 
 #include "server/oip_data.h"
 
-#include <limits.h>
-#include <math.h>
 #include <stdio.h>
 
 TestSuite(server_data, .init = begin_server, .fini = end_server, .timeout = 120);
@@ -159,33 +157,6 @@ Test(server_data, only_data_of_inputs_is_found) {
 }
 
 /* ---- What replies are written with ---- */
-
-Test(server_data, numbers_are_as_printf_has_them) {
-    static const long long integers[] = {0, 7, -7, 10, -100, 1234567890123, LLONG_MAX, LLONG_MIN};
-    static const double values[] = {0,    -0.0,   0.04,   0.06,     -0.06, 9.96, 123.456, -99.951,
-                                    1e15, 1.1e16, -1e300, INFINITY, NAN,   0.75, 1e-9};
-    struct text text = {0};
-    char expected[400];
-    for (size_t i = 0; i < sizeof integers / sizeof *integers; i++) {
-        text_shorten(&text, 0);
-        text_add_integer(&text, integers[i]);
-        snprintf(expected, sizeof expected, "%lld", integers[i]);
-        cr_expect_str_eq(text_read(&text, NULL), expected);
-    }
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
-        for (int places = 0; places < 4; places++) {
-            text_shorten(&text, 0);
-            text_add_fixed(&text, values[i], places);
-            snprintf(expected, sizeof expected, "%.*f", places, values[i]);
-            cr_expect_str_eq(text_read(&text, NULL), expected);
-        }
-    text_shorten(&text, 0);
-    text_add_fixed(&text, 0.5, 0); /* away from zero, where printf gives 0 */
-    text_add_string(&text, " ");
-    text_add_fixed(&text, -2.5, 0);
-    cr_expect_str_eq(text_read(&text, NULL), "1 -3");
-    text_free(&text);
-}
 
 Test(server_data, strings_are_as_the_parser_reads_them) {
     static const char *const strings[] = {"", "plain ~ text", "a\"b\\c", "\n", "\xc3\xa9", "\x7f"};
