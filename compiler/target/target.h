@@ -2,7 +2,10 @@
 #ifndef EIGENTENSOR_TARGET_H
 #define EIGENTENSOR_TARGET_H
 
-#include "compiler/base/base.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct text;
 
 /* gpus.def says what the fields mean. */
 struct gpu {
@@ -52,7 +55,6 @@ enum {
 /* The target of that name, or one that it stands for ("x86-64-v3"); NULL: there is none. */
 const struct target *target_find(const char *name);
 /* All such names, with commas. */
-struct text;
 void target_names(struct text *text);
 /* The same of GPUs: "sm_90". */
 const struct target *gpu_target_find(const char *name);

@@ -2,6 +2,7 @@
 #ifndef EIGENTENSOR_CPU_H
 #define EIGENTENSOR_CPU_H
 
+#include "compiler/base/error.h"
 #include "compiler/target/target.h"
 
 /* Can this CPU run what is compiled for the target? */
