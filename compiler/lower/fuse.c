@@ -140,6 +140,11 @@ static bool keeps_tiles(const struct expression *load) {
     return true;
 }
 
+/* Whether tiles neither pool their sums nor scale them by blocks, nor take an operand in parts. */
+static bool has_plain_tiles(const struct fusion *fusion) {
+    return fusion->ir->target->gpu != NULL;
+}
+
 /* A reduction may stand once in a statement; around a contraction, one small pool may stand, but no
  * guard: partition_loops.c can cut a statement at its guards only where there is no contraction. */
 static bool reduction_fits(const struct fusion *fusion, const struct statement *consumer,
@@ -152,7 +157,7 @@ static bool reduction_fits(const struct fusion *fusion, const struct statement *
     if (!fusion->facts[consumer->id].has_reduction)
         return true;
     return reading->in_pool && reading->pool <= LARGEST_POOL && producer->has_contraction &&
-           !fusion->facts[consumer->id].has_contraction && !fusion->ir->target->gpu;
+           !fusion->facts[consumer->id].has_contraction && !has_plain_tiles(fusion);
 }
 
 /* Something with constants around it: guards at every load of it cost more than a border that is
@@ -263,7 +268,7 @@ static bool widens_in_tiles(const struct fusion *fusion, const struct statement 
     if (is_widening(producer->value) && search.contraction && search.scaled == search.other)
         return true;
     if (find_code_differences(producer->value, &weight) && search.scaled != search.contraction &&
-        !fusion->ir->target->gpu) /* which takes the sums by themselves */
+        !has_plain_tiles(fusion)) /* which take the sums by themselves */
         return false;
     return has_columns(&search, producer, consumer);
 }
@@ -281,7 +286,7 @@ static bool scales_in_tiles(const struct fusion *fusion, const struct statement 
                             const struct statement *consumer, const struct reading *reading) {
     const struct expression *sum = producer->value, *outer = consumer->value, *scale;
     struct coded_weight weight;
-    if (reading->several || reading->guarded || fusion->ir->target->gpu || !is_contraction(sum) ||
+    if (reading->several || reading->guarded || has_plain_tiles(fusion) || !is_contraction(sum) ||
         !is_contraction(outer) || !keeps_tiles(reading->load) ||
         reading->evaluations > (double)producer->output->elements)
         return false;
@@ -333,7 +338,7 @@ static bool is_cut_at_parts(const struct fusion *fusion, const struct statement 
                             const struct statement *consumer, const struct reading *reading) {
     struct contraction_search search = {.weight = producer->output};
     const struct axis *joined = joined_axis(producer), *kept;
-    if (!joined || reading->several || reading->guarded || fusion->ir->target->gpu ||
+    if (!joined || reading->several || reading->guarded || has_plain_tiles(fusion) ||
         fusion->consumers[producer->output->id] != 1 || fusion->facts[consumer->id].has_guard ||
         consumer->output->elements < FEWEST_SUMS ||
         reading->evaluations > MOST_READS * (double)producer->output->elements)
