@@ -47,11 +47,6 @@ static bool is_plain_load(const struct expression *e) {
     return plain;
 }
 
-int64_t emit_step_of(const struct expression *load, const struct axis *axis) {
-    bool plain = true;
-    return index_coefficient(load->index, axis, &plain);
-}
-
 static void add_axis(struct tile_axes *axes, const struct axis *axis) {
     axes->axes[axes->count++] = axis;
     axes->extent *= axis->extent;
@@ -113,14 +108,6 @@ static int64_t side_by_side(const struct expression *load, int *count,
            (axes[*count - 1]->extent == 1 || emit_step_of(load, axes[*count - 1]) == run))
         run *= axes[--*count]->extent;
     return run;
-}
-
-bool emit_steps_are(const struct expression *load, int count, const struct axis *const *axes,
-                    int64_t of) {
-    for (int i = 0; i < count; i++)
-        if (axes[i]->extent > 1 && emit_step_of(load, axes[i]) % of != 0)
-            return false;
-    return true;
 }
 
 /* Whether so many elements may be copied together, of which `run` lie side by side. */

@@ -83,6 +83,14 @@ void emit_wait_for_staged(struct emitter *emitter);
 void emit_name_staged(struct emitter *emitter, const struct expression *value,
                       const struct axis *axis, const char *place);
 
+/* ---- steps.c ---- */
+
+/* How many elements a step along an axis is, of what is loaded; whether such steps are multiples.
+ */
+int64_t emit_step_of(const struct expression *load, const struct axis *axis);
+bool emit_steps_are(const struct expression *load, int count, const struct axis *const *axes,
+                    int64_t of);
+
 /* ---- contract.c ---- */
 
 /* Whether the buffer begins at a multiple of 16 bytes. */
@@ -121,11 +129,6 @@ struct thread_tile {
     int64_t blocks;    /* of threads, for one position of the loops that both operands have */
     int least_blocks;  /* that a multiprocessor is to hold at once */
 };
-/* How many elements a step along an axis is, of what is loaded; whether such steps are multiples.
- */
-int64_t emit_step_of(const struct expression *load, const struct axis *axis);
-bool emit_steps_are(const struct expression *load, int count, const struct axis *const *axes,
-                    int64_t of);
 /* Whether the statement is best said so, in a kernel of that many nests. */
 bool emit_find_tile(struct emitter *emitter, const struct statement *statement, int nests,
                     struct thread_tile *tile);
