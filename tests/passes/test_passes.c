@@ -454,7 +454,8 @@ Test(passes, equal_constants_of_blocks_are_there_once) {
         " store [@a0]\n"};
     static const float a[2] = {1, 2}, b[2] = {3, 4}, equal_to_a[2] = {1, 2};
     struct arena arena = {0};
-    struct ir irs[2] = {{.arena = &arena}, {.arena = &arena}};
+    const struct target *target = &targets[TARGET_AVX2];
+    struct ir irs[2] = {{.arena = &arena, .target = target}, {.arena = &arena, .target = target}};
     struct et_error error = {0};
     for (int i = 0; i < 2; i++) {
         cr_assert(parse_ir(&irs[i], texts[i], &error), "%s", error.message);
@@ -610,7 +611,7 @@ Test(passes, the_verifier_sees_fields_of_another_stage) {
 /* What is chosen after scheduling, by hand. */
 Test(passes, the_verifier_sees_what_is_set_too_early_or_wrongly) {
     struct arena arena = {0};
-    struct ir ir = {.arena = &arena};
+    struct ir ir = {.arena = &arena, .target = &targets[TARGET_AVX2]};
     struct et_error error = {0};
     cr_assert(parse_ir(&ir, X KERNEL "x[@a0] store [@a0]", &error), "%s", error.message);
     form_kernels(&ir);
