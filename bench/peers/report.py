@@ -29,6 +29,11 @@ def duration(seconds):
             return f"{number(seconds / unit)} {name}"
 
 
+def time_of(seconds):
+    """The same where it is not printed by a terminal."""
+    return duration(seconds).replace("us", "µs")
+
+
 def on(threads):
     return f"{threads} thread" if threads == 1 else f"{threads} threads"
 
@@ -172,22 +177,35 @@ def against(result, ours, peers):
         ratios.append(short(math.prod(result["contenders"][name][key] ** power
                                       for name, power in zip(pair, (1, -1)))))
     name = best(result, peers, "median")
-    return [f"{TITLES[name]} {duration(result['contenders'][name]['median'])}".replace("us", "µs"),
+    return [f"{TITLES[name]} {time_of(result['contenders'][name]['median'])}",
             f"{ratios[0]} ({ratios[1]})"]
 
 
 def best_peers(chosen):
-    """Direct against direct, and whatever is fastest against whatever is fastest."""
+    """Direct against direct, and whatever is fastest against whatever is fastest; the latter peer
+    is left out where it is the same. Then the geometric means of how many times as long peers
+    take."""
     rows = []
     for result in chosen:
-        cells = [duration(result["contenders"][name]["median"]).replace("us", "µs")
-                 if name in result["contenders"] else "" for name in ("aot", "jit", "fast")]
-        cells += against(result, lambda c, how: c.name == BASE,
+        cells = [time_of(result["limit"]["seconds"])]
+        cells += [time_of(result["contenders"][name]["median"])
+                  if name in result["contenders"] else "" for name in ("aot", "jit", "fast")]
+        direct = against(result, lambda c, how: c.name == BASE,
                          lambda c, how: not c.ours and how == "direct")
-        cells += against(result, lambda c, how: c.mode == "aot", lambda c, how: not c.ours)
-        rows.append([result["title"], *cells])
-    return table_of(["", "AOT", "JIT", "--fast", "best direct peer", "÷ AOT", "best peer",
-                     "÷ our best"], rows)
+        any_way = against(result, lambda c, how: c.mode == "aot", lambda c, how: not c.ours)
+        if any_way[0] == direct[0]:
+            any_way[0] = ""
+        rows.append([result["title"], *cells, *direct, *any_way])
+    means = [mean_of(row[column] for row in rows) for column in (-3, -1)]
+    return table_of(["", "limit", "AOT", "JIT", "AOT, --fast", "best direct peer", "÷ AOT",
+                     "best peer", "÷ our best"], rows) + \
+        f"\nGeometric means: {means[0]} ÷ AOT, {means[1]} ÷ our best.\n"
+
+
+def mean_of(cells):
+    """The geometric mean of what cells of `against` begin with."""
+    logarithms = [math.log(float(cell.split()[0])) for cell in cells if cell != ABSENT]
+    return short(math.exp(sum(logarithms) / len(logarithms))) if logarithms else ABSENT
 
 
 def all_times(chosen, versions):
@@ -196,8 +214,8 @@ def all_times(chosen, versions):
     rows = []
     for result in chosen:
         base = result["contenders"].get(BASE, {}).get("median")
-        bound = f"{duration(result['limit']['seconds'])}, {result['limit']['binds']}"
-        rows.append([result["title"], bound.replace("us", "µs"),
+        bound = f"{time_of(result['limit']['seconds'])}, {result['limit']['binds']}"
+        rows.append([result["title"], bound,
                      *(cell(result["contenders"].get(name), base, name) for name in names)])
     return table_of(["", "limit", *(with_version(name, versions) for name in names)], rows)
 
@@ -209,5 +227,5 @@ def with_version(name, versions):
 def cell(found, base, name):
     if not found:
         return ""
-    said = duration(found["median"]).replace("us", "µs")
+    said = time_of(found["median"])
     return said if name == BASE or not base else f"{said} ({short(found['median'] / base)})"
