@@ -191,7 +191,8 @@ bool et_program_quantize(const struct et_program *program, const struct et_sampl
 bool et_program_integers(const struct et_program *program, const char *io, bool exact,
                          struct et_program **integers, struct et_error *error);
 
-/* Stores a program: "NAME.json", and its weights beside it as "NAME.safetensors". */
+/* Stores a program: "NAME.json", and its weights beside it as "NAME.safetensors". Makes folders on
+ * the way to them that are missing. */
 bool et_program_save(const struct et_program *program, const char *path, struct et_error *error);
 
 /* Frees a program; NULL is fine. */
