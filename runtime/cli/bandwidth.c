@@ -14,18 +14,25 @@ enum { AT_ONCE = 8, STEP = AT_ONCE * sizeof(lanes), PASS = 1 << 20 };
 #define FOR_EACH_WIDTH
 #endif
 
+/* How far ahead one stream is fetched into the second cache, of every few lines one, which starts
+ * its neighbours. */
+enum { AHEAD = 16384 / sizeof(lanes), LINES_STARTED = 4 };
+
 /* So many streams, each with its share of AT_ONCE loads in flight: which number is best depends on
  * what fetches ahead, and from where. The sums are given to an empty asm, so that no load can be
  * left out. */
 static inline __attribute__((always_inline)) void read_streams(const void *from, size_t bytes,
-                                                               size_t streams) {
+                                                               size_t streams, bool ahead) {
     size_t count = bytes / sizeof(lanes) / streams, share = AT_ONCE / streams;
     const lanes *memory = from;
     lanes sums[AT_ONCE] = {{0}};
-    for (size_t i = 0; i < count; i += share)
+    for (size_t i = 0; i < count; i += share) {
+        for (size_t k = 0; k < AT_ONCE && ahead; k += LINES_STARTED)
+            __builtin_prefetch(&memory[i + AHEAD + k], 0, 2);
 #pragma GCC unroll 8
         for (size_t k = 0; k < AT_ONCE; k++)
             sums[k] += memory[k / share * count + i + k % share];
+    }
     for (size_t k = 1; k < AT_ONCE; k++)
         sums[0] += sums[k];
     __asm__ volatile("" : : "m"(sums[0]));
@@ -33,22 +40,27 @@ static inline __attribute__((always_inline)) void read_streams(const void *from,
 
 FOR_EACH_WIDTH static void read_1(void *to, const void *from, size_t bytes) {
     (void)to;
-    read_streams(from, bytes, 1);
+    read_streams(from, bytes, 1, false);
 }
 
 FOR_EACH_WIDTH static void read_2(void *to, const void *from, size_t bytes) {
     (void)to;
-    read_streams(from, bytes, 2);
+    read_streams(from, bytes, 2, false);
 }
 
 FOR_EACH_WIDTH static void read_4(void *to, const void *from, size_t bytes) {
     (void)to;
-    read_streams(from, bytes, 4);
+    read_streams(from, bytes, 4, false);
 }
 
 FOR_EACH_WIDTH static void read_8(void *to, const void *from, size_t bytes) {
     (void)to;
-    read_streams(from, bytes, 8);
+    read_streams(from, bytes, 8, false);
+}
+
+FOR_EACH_WIDTH static void read_ahead(void *to, const void *from, size_t bytes) {
+    (void)to;
+    read_streams(from, bytes, 1, true);
 }
 
 /* The library's, which past the caches writes around them. */
@@ -69,7 +81,7 @@ FOR_EACH_WIDTH static void copy_vectors(void *to, const void *from, size_t bytes
 }
 
 typedef void mover(void *to, const void *from, size_t bytes);
-static mover *const readers[] = {read_1, read_2, read_4, read_8};
+static mover *const readers[] = {read_1, read_2, read_4, read_8, read_ahead};
 static mover *const copiers[] = {copy_library, copy_vectors};
 enum { READERS = sizeof readers / sizeof *readers, COPIERS = sizeof copiers / sizeof *copiers };
 
