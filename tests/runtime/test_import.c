@@ -112,8 +112,8 @@ Test(import, errors_say_what_and_where) {
     cr_assert_not(et_program_save(program, "g.txt", &error));
     cr_assert_str_eq(error.message, "g.txt: expected a name that ends with .json");
     cr_assert_not(et_program_save(program, ".json", &error));
-    cr_assert_not(et_program_save(program, "/nowhere/at/all.json", &error));
-    cr_assert(strstr(error.message, "/nowhere/at/all"), "%s", error.message);
+    cr_assert_not(et_program_save(program, "/dev/null/at/all.json", &error));
+    cr_assert(strstr(error.message, "/dev/null"), "%s", error.message);
     et_program_free(program);
 }
 

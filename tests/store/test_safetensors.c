@@ -320,10 +320,10 @@ Test(save, refuses_what_would_not_read_back) {
                    "f: __metadata__: item 0 is not valid UTF-8");
 }
 
-Test(save, missing_folder) {
+Test(save, where_no_folder_can_be) {
     struct et_error error = {""};
-    cr_assert(!weights_save("/nowhere/f", tensors, 4, NULL, &error));
-    cr_assert(strstr(error.message, "/nowhere/f"), "%s", error.message);
+    cr_assert(!weights_save("/dev/null/f", tensors, 4, NULL, &error));
+    cr_assert(strstr(error.message, "/dev/null"), "%s", error.message);
     cr_assert_null(weights_load("/nowhere/f", &error));
     cr_assert_str_eq(error.message, "/nowhere/f: No such file or directory");
 }
