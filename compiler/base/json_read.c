@@ -316,7 +316,7 @@ static bool is_plain(const char *string) {
 bool json_write_string(struct text *text, const char *string) {
     if (is_plain(string)) {
         text_add_bytes(text, "\"", 1);
-        text_add_bytes(text, string, strlen(string));
+        text_add_string(text, string);
         text_add_bytes(text, "\"", 1);
         return true;
     }

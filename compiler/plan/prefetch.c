@@ -133,7 +133,8 @@ static bool decodes_a_row(const struct kernel *kernel) {
            !tile->sum_step && !kernel->statements[0]->shared_count;
 }
 
-/* Whether all of it is read, in few places of which no other is known by now. */
+/* Whether all of the buffer is read: as an operand of a tile, or at as many points as it has
+ * elements. */
 static bool reads_whole(struct ir *ir, const struct kernel *kernel, const struct buffer *buffer) {
     for (int i = 0; i < kernel->statement_count; i++) {
         const struct statement *statement = kernel->statements[i];

@@ -146,7 +146,7 @@ static char *text_of(const struct text_part *part) {
         text_add_bytes(&text, from, (size_t)(at - from));
         from = at + strlen(source);
     }
-    text_add_bytes(&text, from, strlen(from));
+    text_add_string(&text, from);
     return text_take(&text);
 }
 

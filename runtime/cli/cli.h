@@ -88,8 +88,7 @@ enum { KEY_THREADS = 300, KEY_AXIS, KEY_FAST, KEY_TUNED = 310, KEY_NO_TUNED };
             "rewrite`), as far as they keep the "                                                  \
             "error within BOUND, measured against float64 on random inputs, as a share of the "    \
             "output's largest element (default: 1e-4). Its digest is another one. A GPU keeps "    \
-            "the "                                                                                 \
-            "graph, which it runs faster",                                                         \
+            "the graph, which it runs faster",                                                     \
             0                                                                                      \
     }
 #define AXIS_OPTION                                                                                \
